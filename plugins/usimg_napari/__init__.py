@@ -1,0 +1,1 @@
+"""usimg in napari: review, correct and accept outlines."""
