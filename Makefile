@@ -1,0 +1,60 @@
+# `make demo` and `make test` need Debian 12 (or alike) with Python 3.11+, git and make; they bring the rest.
+# Elsewhere: `pip install usimg` (README), or `uv sync` and the commands below.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format bench samples lock clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed ## set up, extract sample_dicoms/, group the patients, print where the reports are
+	$(BIN)/usimg extract sample_dicoms --manifest sample_dicoms/manifest.csv --study $(DEMO)/study
+	$(BIN)/usimg cluster $(DEMO)/study --include-unvalidated --out $(DEMO)/phenotypes
+
+test: $(VENV)/.developer ## set up and run every test but the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(VENV)/.developer ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.developer ## formatting, lint, types, layers, plugin manifest
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate --imports usimg_napari
+
+format: $(VENV)/.developer ## write the code as `make lint` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.developer ## measure speed and accuracy; tables land in benchmarks/
+	$(BIN)/python -m benchmarks
+
+samples: $(VENV)/.installed ## write sample_dicoms/ again (deterministic)
+	$(BIN)/usimg advanced simulate samples sample_dicoms
+
+lock: $(VENV)/.developer ## pin every dependency in constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group lint --group test --universal \
+		--python-version 3.11 --no-emit-index-url --no-header --quiet --upgrade -o constraints.txt
+
+clean: ## remove what was made, the study of the demo excepted
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	PYTHON=$(PYTHON) scripts/system_packages.sh run
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.developer: pyproject.toml constraints.txt
+	PYTHON=$(PYTHON) scripts/system_packages.sh test
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]' --group lint --group test
+	@touch $@ $(VENV)/.installed
