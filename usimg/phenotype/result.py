@@ -1,0 +1,111 @@
+"""What a clustering found, and the words for what it does not show."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+CLAIM = "no groups shown"
+# Simulation in docs/phenotypes (n = 454, 22 features, k-means on z-scores, 40 cohorts of each kind):
+# gradients without any groups had their best silhouette at k = 2 in every run, 0.15 to 0.30 on average.
+GRADIENT_SILHOUETTE = (0.15, 0.30)
+
+# What could support or forbid the claim "groups", and why it has not run.
+_CONFOUNDERS = {"device": "device", "sex": "sex", "site": "site"}
+_NOT_BUILT = "not run: this version has no such test"
+_CHECKS = {
+    "separation": "cross-fitted dip test of the axis between the parts",
+    "stability": "the same parts in resampled patients",
+    "outcomes": "whether the label tells more about outside outcomes than severity does",
+}
+
+
+def checks_not_run(clinical: pd.DataFrame | None) -> dict[str, str]:
+    """Each check by name, and why it was not run."""
+    checks = {name: f"{_NOT_BUILT} ({what})" for name, what in _CHECKS.items()}
+    for name, column in _CONFOUNDERS.items():
+        given = clinical is not None and column in clinical.columns
+        checks[name] = (
+            f"{_NOT_BUILT} (whether {name} explains the parts)"
+            if given
+            else f"not run: no column {column!r} was given in clinical"
+        )
+    return checks
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Phenotypes:
+    """Patients in parts along severity, and what can be said of them.
+
+    Attributes
+    ----------
+    labels : Series of str
+        By patient: "Mild"/"Severe" for k = 2, ordered severity names otherwise.
+    label_supported : Series of bool
+        Whether the label stands for a group that was shown; all False in this version.
+    severity : Series of float
+        By patient: first principal component in SD, rising with thin and bright muscle.
+    claim : str
+        What was shown, in words.
+    k : int
+        Number of parts with the largest mean silhouette, of those tried.
+    silhouette : float
+        Mean silhouette at ``k``, -1 to 1.
+    silhouettes : dict of int to float
+        The same for every k tried.
+    p_value : None
+        No test of groups has run.
+    checks : dict
+        Check to "passed", "failed" or "not run", with the reason.
+    excluded : dict
+        Patient to the reason why there is no label.
+    dropped : dict
+        Column to the reason why it was not used.
+    roles : dict
+        Feature used to its role.
+    standardised : DataFrame
+        (patients, features) z-scores that were clustered.
+    first_component_share : float
+        Share of the variance on the severity axis, 0 to 1.
+    random_state : int
+        Seed that was used.
+    notes : tuple of str
+        Cautions of this run, as sentences.
+    """
+
+    labels: pd.Series
+    label_supported: pd.Series
+    severity: pd.Series
+    claim: str
+    k: int
+    silhouette: float
+    silhouettes: dict[int, float]
+    p_value: float | None
+    checks: dict[str, str]
+    excluded: dict[object, str]
+    dropped: dict[str, str]
+    roles: dict[str, str]
+    standardised: pd.DataFrame = field(repr=False)
+    first_component_share: float
+    random_state: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why the claim is what it is, in a sentence or two."""
+        low, high = GRADIENT_SILHOUETTE
+        return (
+            f"k-means always splits, and a silhouette of {self.silhouette:.2f} at k = {self.k} does not show"
+            " that there is anything to split: in simulated cohorts with a mere gradient of severity and no"
+            f" groups at all, the best silhouette was at k = 2 every time, at {low:.2f} to {high:.2f} on"
+            " average (454 patients, 22 features). No test that could tell groups from a gradient was run."
+        )
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained HTML page and return where it lies."""
+        from usimg.phenotype.page import write  # noqa: PLC0415  pages load jinja2; a result needs none
+
+        return write(self, path)
