@@ -1,0 +1,217 @@
+"""What holds now: automatic rows and people's decisions, folded into one table.
+
+The fold is the only truth of a study: no state is kept beside it. Nothing here looks at a clock:
+automatic rows are ordered by generation (a run's is one more than any it saw), decisions by their
+parents (`usimg.study.history`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from usimg.study.decisions import Decision, Target, read_decisions
+from usimg.study.history import History, Reading
+from usimg.study.schema import FEATURES, GEOMETRY, SCHEMA, TARGET, plain, read_parts
+
+if TYPE_CHECKING:
+    from usimg.study.store import Study
+
+# What a row is: the first three are a run's, the others a person's. A draft was drawn and not yet
+# accepted; moved means that the picture's label was changed after the decision.
+STATES = ("automatic", "empty", "failed", "draft", "accepted", "corrected", "rejected", "conflict", "moved")
+PERSON = ("state", "reader", "arm", "author", "heads")
+Row = dict[str, Any]
+
+# Nullable types keep "not known" apart from 0, "" and False; numbers stay float64 with NaN.
+_PANDAS: dict[str, Any] = {
+    "string": pd.StringDtype(),
+    "int32": pd.Int32Dtype(),
+    "int64": pd.Int64Dtype(),
+    "bool": pd.BooleanDtype(),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What holds now.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row per outline that holds: the columns of `usimg.study.schema.SCHEMA`, and ``state``
+        (one of `STATES`), ``reader``, ``arm``, ``author``, ``heads`` (ids that this reader's next
+        decision names as parents). Numbers are those of the outline that the person decided on.
+    readings : list of Reading
+        Every reader's, conflicts (``len(standing) > 1``) included.
+    others : list of Decision
+        What stands of every other kind: label, calibrate, grade, not_done, sign, choose.
+    problems : list of str
+        Torn lines and damaged parts, which were skipped.
+    """
+
+    rows: pd.DataFrame
+    readings: list[Reading] = field(default_factory=list)
+    others: list[Decision] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def conflicts(self) -> list[Reading]:
+        """Readings with several heads that disagree; one decision that names all heads settles it."""
+        return [reading for reading in self.readings if len(reading.standing) > 1]
+
+    def parents(self, target: Target, reader: str, outline: str, *, arm: str = "") -> tuple[str, ...]:
+        """What this reader's next decision names as parents: the heads, or the outline on the screen."""
+        for reading in self.readings:
+            if (reading.target, reading.reader, reading.arm) == (target, reader, arm):
+                return reading.heads
+        return (outline,)
+
+
+def fold(study: Study, *, geometry: bool = True) -> Fold:
+    """Fold all good parts and lines of a study.
+
+    Parameters
+    ----------
+    geometry : bool
+        Whether ``rows`` carry polygons and lines.
+    """
+    parts, problems = read_parts(study.automatic, geometry=geometry)
+    automatic: pd.DataFrame = parts.to_pandas(types_mapper=lambda kind: _PANDAS.get(str(kind)))
+    decisions, torn = read_decisions(study.people)
+    history = History(decisions)
+    readings = history.readings()
+    rows = _untouched(newest(automatic))
+    if readings:
+        rows = _decided(rows, automatic, readings, decisions)
+    return Fold(rows, readings, history.others(), problems + torn)
+
+
+def newest(automatic: pd.DataFrame) -> pd.DataFrame:
+    """The rows that hold for each scan: those of the last run that did it.
+
+    Of two runs that did not see each other the one of the larger name is taken, the same everywhere.
+    """
+    order = automatic[["scan", "generation", "run"]].drop_duplicates()
+    order = order.sort_values(["scan", "generation", "run"])
+    last = order.drop_duplicates("scan", keep="last").set_index("scan")["run"]
+    held = automatic[(automatic["run"] == automatic["scan"].map(last)).fillna(value=False).astype(bool)]
+    return held.drop_duplicates("outline", keep="last").reset_index(drop=True)
+
+
+def _untouched(rows: pd.DataFrame) -> pd.DataFrame:
+    text = pd.Series("", index=rows.index, dtype="string")
+    state = rows["status"].replace("measured", "automatic")
+    heads = pd.Series([[outline] for outline in rows["outline"]], index=rows.index, dtype=object)
+    return rows.assign(state=state, reader=text, arm=text, author=text, heads=heads)
+
+
+def _decided(
+    rows: pd.DataFrame,
+    automatic: pd.DataFrame,
+    readings: list[Reading],
+    decisions: Mapping[str, Decision],
+) -> pd.DataFrame:
+    touched = {reading.target.scan for reading in readings}
+    held = rows[rows["scan"].isin(touched)]
+    by_id = {row["outline"]: row for row in _records(automatic[automatic["scan"].isin(touched)])}
+    by_scan: dict[str, list[tuple[int, Row]]] = defaultdict(list)
+    by_target: dict[tuple[Any, ...], tuple[int, Row]] = {}
+    for at, row in zip(held.index, _records(held), strict=True):
+        by_scan[row["scan"]].append((at, row))
+        by_target[tuple(plain(row[name]) for name in TARGET)] = (at, row)
+
+    heads = list(rows["heads"])  # rows are numbered from 0
+    replaced: list[int] = []
+    new: list[Row] = []
+    for reading in readings:
+        target = reading.target
+        at, base = by_target.get(tuple(target.as_dict()[name] for name in TARGET), (None, None))
+        decided = _row_of(reading, base or _beside(by_scan[target.scan], reading), by_id, decisions)
+        if decided is None:  # undone: the automatic row holds again
+            if at is not None and not reading.arm:
+                heads[at] = list(reading.heads)
+            continue
+        if at is None and reading.saw_automatic and by_scan[target.scan]:
+            decided["state"] = "moved"
+        elif at is not None and not reading.arm:
+            replaced.append(at)
+        new.append(decided)
+    rows = rows.assign(heads=pd.Series(heads, index=rows.index, dtype=object))
+    if not new:
+        return rows
+    people = pd.DataFrame(new, columns=rows.columns).astype(rows.dtypes.to_dict())
+    kept = rows.drop(index=replaced)
+    joined = pd.concat([kept, people], ignore_index=True) if len(kept) else people
+    return joined.sort_values([*TARGET, "reader", "arm"], kind="stable", ignore_index=True)
+
+
+def _row_of(
+    reading: Reading, base: Row, by_id: Mapping[str, Row], decisions: Mapping[str, Decision]
+) -> Row | None:
+    """The row that a reading makes of an automatic one, or None when it says nothing any more."""
+    row = base | {
+        "reader": reading.reader,
+        "arm": reading.arm,
+        "author": reading.author,
+        "heads": list(reading.heads),
+    }
+    empty = row | dict.fromkeys(name for name in (*FEATURES, *GEOMETRY, "confidence") if name in row)
+    if len(reading.standing) > 1:
+        why = f"{reading.author} decided twice without seeing the other decision; settle it in the review"
+        return empty | {"state": "conflict", "flags": [], "reason": why}
+    decision = decisions.get(reading.standing[0]) if reading.standing else None
+    if decision is None:
+        return None
+    if decision.kind == "reject":
+        return empty | {"state": "rejected", "flags": [], "reason": str(decision.content["reason"])}
+    if decision.kind == "outline":
+        return empty | _drawn(decision, row) | {"state": "draft"}
+    return _accepted(decision, row, empty, by_id, decisions)
+
+
+def _accepted(
+    decision: Decision, row: Row, empty: Row, by_id: Mapping[str, Row], decisions: Mapping[str, Decision]
+) -> Row:
+    accepted = str(decision.content["outline"])
+    drawn = decisions.get(accepted)
+    if drawn is not None and drawn.kind == "outline":
+        return empty | _drawn(drawn, row) | {"state": "corrected", "author": decision.author}
+    automatic = by_id.get(accepted)
+    if automatic is None:
+        why = "the accepted outline's part is damaged; usimg extract makes it again"
+        return empty | {"state": "empty", "flags": [], "reason": why}
+    # Whose picture it is may have been mended since: that comes from the row that holds now.
+    labels = ("subject", "visit", "view", "label_source")
+    numbers = {name: value for name, value in automatic.items() if name not in labels}
+    return row | numbers | {"state": "accepted", "author": decision.author}
+
+
+def _drawn(decision: Decision, row: Row) -> Row:
+    values = {**decision.content["values"], **decision.content["outline"]}
+    return {name: value for name, value in values.items() if name in row} | {
+        "outline": decision.id,
+        "status": "measured",
+        "method": f"drawn by {decision.author}",
+        "confidence": 1.0,
+        "validated": None,
+        "flags": list(values.get("flags") or []),
+        "reason": str(values.get("reason") or ""),
+    }
+
+
+def _beside(neighbours: list[tuple[int, Row]], reading: Reading) -> Row:
+    """A row for a structure that no run looked for in this picture."""
+    row: Row = dict.fromkeys([*SCHEMA.names, *PERSON])
+    shared = ("subject", "visit", "device", "kind")
+    if neighbours:
+        row |= {name: neighbours[0][1][name] for name in shared}
+    return row | reading.target.as_dict() | {"label_source": "person"}
+
+
+def _records(rows: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
