@@ -1,0 +1,77 @@
+"""The numbers of the outlines on the screen, while they are moved. No Qt.
+
+They come from `usimg.measure`, the same call that the archive's table comes from: what the person
+sees while dragging is what will be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+import usimg
+from usimg import Calibration, Frame, Roi
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One outline's numbers as text for the screen; empty text where there is none, ``reason`` says why."""
+
+    thickness: str = ""
+    area: str = ""
+    echo: str = ""
+    reason: str = ""
+
+    @property
+    def short(self) -> str:
+        """One line to stand beside the outline."""
+        return "   ".join(text for text in (self.thickness, self.area, self.echo) if text)
+
+
+class Meter:
+    """Measures outlines of one frame, each once: moving one does not measure the others again.
+
+    Parameters
+    ----------
+    frame : Frame
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._known: list[tuple[Roi, Numbers]] = []
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Take the scale that a person or a ruler found."""
+        self.frame = self.frame.with_calibration(calibration)
+        self._known = []
+
+    def numbers(self, rois: Sequence[Roi]) -> list[Numbers]:
+        """One `Numbers` an outline, in order."""
+        known = {id(roi): numbers for roi, numbers in self._known}
+        new = [roi for roi in rois if id(roi) not in known]
+        if new:
+            table = usimg.measure(self.frame, new)
+            known |= {id(roi): _read(row) for roi, row in zip(new, table.to_dict("records"), strict=True)}
+        # The outlines are kept beside their numbers: an id is an outline's only while it lives.
+        self._known = [(roi, known[id(roi)]) for roi in rois]
+        return [numbers for _, numbers in self._known]
+
+
+def _read(row: dict[Any, Any]) -> Numbers:
+    # One decimal of a millimetre is a reader's repeatability (0.1 mm); nerves are given in mm² to one.
+    thickness = _first(row, ("thickness_mm", "{:.1f} mm"), ("thickness_px", "{:.0f} px"))
+    area = _first(row, ("csa_mm2", "{:.1f} mm²"), ("csa_px2", "{:.0f} px²"))
+    echo = _first(row, ("echo_intensity", "EI {:.1f}"))
+    reason = row.get("reason")
+    return Numbers(thickness, area, echo, reason if isinstance(reason, str) else "")
+
+
+def _first(row: dict[Any, Any], *columns: tuple[str, str]) -> str:
+    for column, style in columns:
+        value = row.get(column)
+        if value is not None and not pd.isna(value):
+            return style.format(float(value))
+    return ""

@@ -1,0 +1,232 @@
+"""The dock widget of a review: work list, numbers, flags, buttons. It shows and calls; `review` decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QGridLayout,
+    QHeaderView,
+    QInputDialog,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMenu,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from usimg import UsimgError
+from usimg_napari import keys
+from usimg_napari.canvas import Canvas
+from usimg_napari.review import OPEN, Review, named
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# What sonographers say of a picture that cannot be measured.
+REASONS = ("border not visible", "wrong plane", "muscle contracted", "cut off by the edge")
+COLUMNS = ("outline", "thickness", "area", "echo", "status")
+# A sign beside the word, so that no state depends on colour.
+SIGNS = {"look": "?", "to do": "○", "corrected": "✎", "accepted": "✓", "rejected": "✗"}
+BUTTONS = (
+    ("accept", "Accept  ⏎"),
+    ("reject", "Reject …  R"),
+    ("undo", "Undo  Ctrl-Z"),
+    ("redo", "Redo  Ctrl-⇧-Z"),
+    ("previous", "◀ Previous  B"),
+    ("next", "Next  N ▶"),
+    ("next_flagged", "Next to look at  F"),
+    ("help", "Keys  H"),
+)
+
+
+class ReviewPanel(QWidget):
+    """What is to do in a study, the numbers of the frame on the screen, and the buttons that decide.
+
+    Parameters
+    ----------
+    viewer : napari Viewer
+        Gets one image and one Shapes layer, and the keys of `keys.KEYS`.
+    review : Review
+    """
+
+    def __init__(self, viewer: Viewer, review: Review) -> None:
+        super().__init__()
+        self.review = review
+        self._build()
+        self.canvas = Canvas(viewer, review, self.say)
+        self.canvas.listen(self.refresh)
+        self.verbs = self._verbs()
+        for verb, button in self.buttons.items():
+            button.clicked.connect(self.verbs[verb])
+        for keyed in (viewer, self.canvas.image, self.canvas.outlines):
+            keys.bind(keyed, self.verbs, self.say)
+        self.canvas.mode("direct")
+        self.destroyed.connect(review.desk.close)
+        self.refresh()
+        if not review.author:
+            self.author.setFocus()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence under the buttons."""
+        self.message.setText(sentence)
+
+    # Building
+
+    def _build(self) -> None:
+        self.author = QLineEdit(self.review.author)
+        self.author.setPlaceholderText("Your name: every decision carries it")
+        self.author.textChanged.connect(self._on_author)
+        self.author.editingFinished.connect(self.author.clearFocus)
+        self.title, self.flags, self.message, self.left = _text(), _text(), _text(), _text()
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.currentCellChanged.connect(self._on_row)
+        self.list = QListWidget()
+        self.list.addItems([""] * len(self.review.pages))
+        self._words = [""] * len(self.review.pages)
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.currentRowChanged.connect(self._on_page)
+        self.reasons = QMenu(self)
+        for number, reason in enumerate(REASONS, start=1):
+            self.reasons.addAction(f"&{number} {reason}").triggered.connect(self._rejecting(reason))
+        self.reasons.addAction("&Another reason …").triggered.connect(self._ask_reason)
+        rows = (f"<tr><td><b>{key}</b>&nbsp;</td><td>{said}</td></tr>" for key, said in keys.help_lines())
+        self.help = _text()
+        self.help.setText(f"<table>{''.join(rows)}</table>")
+        self.help.hide()
+        buttons = QGridLayout()
+        self.buttons: dict[str, QPushButton] = {}
+        for place, (verb, text) in enumerate(BUTTONS):
+            button = QPushButton(text)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            buttons.addWidget(button, *divmod(place, 2))
+            self.buttons[verb] = button
+        column = QVBoxLayout(self)
+        for widget in (self.author, self.title, self.table, self.flags):
+            column.addWidget(widget)
+        column.addLayout(buttons)
+        for below in (self.message, self.help, self.left, self.list):
+            column.addWidget(below)
+        column.setStretchFactor(self.table, 2)
+        column.setStretchFactor(self.list, 3)
+
+    # Showing
+
+    def refresh(self) -> None:
+        """Show what the review and the canvas hold now."""
+        review, numbers = self.review, self.canvas.numbers
+        self.title.setText(review.page.title)
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(review.held))
+        for row, (held, own) in enumerate(zip(review.held, numbers, strict=True)):
+            self._fill_row(row, (named(held.roi), own.thickness, own.area, own.echo, held.status), own.reason)
+        self.table.setCurrentCell(review.selected, 0)
+        self.table.blockSignals(False)
+        chosen = review.held[review.selected]
+        said = (self.canvas.problem, chosen.reason, *chosen.roi.flags, numbers[review.selected].reason)
+        self.flags.setText("\n".join(dict.fromkeys(word for word in said if word)))
+        self.buttons["undo"].setEnabled(review.can_undo)
+        self.buttons["redo"].setEnabled(review.can_redo)
+        for verb in ("accept", "reject"):
+            self.buttons[verb].setEnabled(bool(review.author.strip()))
+        self._refresh_list()
+
+    def _fill_row(self, row: int, texts: tuple[str, ...], reason: str) -> None:
+        for column, text in enumerate(texts):
+            item = self.table.item(row, column)
+            if item is None:
+                item = QTableWidgetItem()
+                self.table.setItem(row, column, item)
+            item.setText(text or "—")
+            item.setToolTip("" if text else reason)
+
+    def _refresh_list(self) -> None:
+        review = self.review
+        self.list.blockSignals(True)
+        for index, page in enumerate(review.pages):
+            word = review.status_of(index)
+            if word != self._words[index]:
+                self._words[index] = word
+                self.list.item(index).setText(f"{SIGNS[word]}  {page.title}")
+        if self.list.currentRow() != review.at:
+            self.list.setCurrentRow(review.at)
+        self.list.blockSignals(False)
+        look, open_ = self._words.count("look"), sum(self._words.count(status) for status in OPEN)
+        self.left.setText(f"{look + open_} of {len(review.pages)} frames to do, {look} of them to look at")
+
+    # Doing
+
+    def _verbs(self) -> dict[str, Callable[[], None]]:
+        """One callable for each verb of `keys.KEYS`; what a user can mend becomes a sentence."""
+        review, canvas = self.review, self.canvas
+        verbs: dict[str, Callable[[], object]] = {
+            "accept": canvas.accept,
+            "reject": self._offer_reasons,
+            "undo": review.undo,
+            "redo": review.redo,
+            "next": review.next,
+            "previous": review.previous,
+            "next_flagged": review.next_flagged,
+            "select_next": lambda: review.select((review.selected + 1) % len(review.held)),
+            "move_vertices": lambda: canvas.mode("direct"),
+            "insert_vertex": lambda: canvas.mode("vertex_insert"),
+            "remove_vertex": lambda: canvas.mode("vertex_remove"),
+            "draw": lambda: canvas.mode("add_polygon"),
+            "pan": lambda: canvas.mode("pan_zoom"),
+            "stop": lambda: canvas.mode("direct"),
+            "help": lambda: self.help.setVisible(not self.help.isVisible()),
+        }
+        return {name: self._saying(verb) for name, verb in verbs.items()}
+
+    def _saying(self, verb: Callable[[], object]) -> Callable[[], None]:
+        def call() -> None:
+            try:
+                said = verb()
+            except UsimgError as error:
+                said = str(error)
+            self.say(said if isinstance(said, str) else "")
+
+        return call
+
+    def _rejecting(self, reason: str) -> Callable[[], None]:
+        return self._saying(lambda: self.review.reject(reason))
+
+    def _offer_reasons(self) -> None:
+        button = self.buttons["reject"]
+        self.reasons.popup(button.mapToGlobal(QPoint(0, button.height())))
+
+    def _ask_reason(self) -> None:
+        reason, given = QInputDialog.getText(self, "Reject", "What is wrong with it?")
+        if given:
+            self._rejecting(reason)()
+
+    def _on_author(self, name: str) -> None:
+        self.review.author = name
+        self.refresh()
+
+    def _on_row(self, row: int, *_: int) -> None:
+        self.review.select(row)
+
+    def _on_page(self, row: int) -> None:
+        self.review.go(row)
+
+
+def _text() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,178 @@
+"""A desk in memory, frames from arrays, a viewer model without a display, and a viewer with one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from usimg.errors import StudyRefused
+from usimg.roi import Roi
+from usimg.scan import Calibration, Frame, Kind, Picture, Pixels
+
+with warnings.catch_warnings():
+    # napari and its dependencies warn of pydantic's own deprecations while they are imported.
+    warnings.simplefilter("ignore")
+    from napari.components import ViewerModel
+
+    from usimg_napari.canvas import Canvas
+    from usimg_napari.lazy import FrameStack
+    from usimg_napari.review import Held, Page, Review, Status
+
+ROW_MM, COL_MM = 0.1, 0.08
+
+
+class Arrays:
+    """Pixels from arrays in memory; counts what was decoded."""
+
+    def __init__(self, *frames: np.ndarray) -> None:
+        self.frames = frames
+        self.touched: list[int] = []
+
+    def pixels(self, index: int) -> Pixels:
+        self.touched.append(index)
+        gray = self.frames[index]
+        gray.setflags(write=False)
+        return Pixels(gray, None, "stored grey", "none")
+
+    def sha256(self) -> str:
+        return "a" * 64
+
+
+def everything(frame: Frame) -> Picture:
+    return Picture(Kind("b_mode"), np.ones(frame.shape, bool), np.zeros(frame.shape, bool))
+
+
+def frames_of(*grays: np.ndarray, calibrated: bool = True) -> tuple[Frame, ...]:
+    scale = Calibration(ROW_MM, COL_MM, "given") if calibrated else None
+    source = Arrays(*grays)
+    return tuple(
+        Frame(
+            "scan.dcm", index, gray.shape, source, everything, calibration=scale,
+            calibration_reason="" if calibrated else "the file states no scale",
+        )
+        for index, gray in enumerate(grays)
+    )  # fmt: skip
+
+
+def square(row: float, col: float, size: float = 40.0) -> np.ndarray:
+    return np.array([[row, col], [row, col + size], [row + size, col + size], [row + size, col]])
+
+
+@dataclass
+class MemoryDesk:
+    """Pages and a log of lines, as a study keeps them."""
+
+    content: dict[Page, tuple[tuple[Frame, ...], tuple[Held, ...]]]
+    lines: list[tuple[str, str, str, str]] = field(default_factory=list)
+    full: bool = False
+
+    def pages(self):
+        return tuple(self.content)
+
+    def held(self, page):
+        return self.content[page][1]
+
+    def open_page(self, page):
+        frames = self.content[page][0]
+        return frames[page.frame], FrameStack(frames)
+
+    def write(self, author, verb, page, held):
+        if self.full:
+            raise StudyRefused("this decision is NOT saved (no space left)")
+        return self._line(author, verb, held.target)
+
+    def undo(self, author, decision):
+        return self._line(author, "undo", decision)
+
+    def close(self):
+        pass
+
+    def _line(self, author, verb, what):
+        self.lines.append((f"line {len(self.lines)}", author, verb, what))
+        return self.lines[-1][0]
+
+
+def a_desk() -> MemoryDesk:
+    """Three pages: a nerve and a muscle, a flagged muscle, a clip without a scale whose frame 1 counts."""
+    speckle = np.random.default_rng(0).integers(40, 200, (200, 240), dtype=np.uint8)
+    small = np.full((100, 120), 90, np.uint8)
+    nerve = Roi(polygon=square(50, 60), structure="median_nerve", side="left", method="classical 1")
+    muscle = Roi(polygon=square(120, 100), structure="biceps_brachii", side="left", method="classical 1")
+    doubt = replace(muscle, flags=("touches the edge",), confidence=0.3)
+    return MemoryDesk(
+        {
+            Page("a" * 64, 0, "s-1 upper arm"): (
+                frames_of(speckle),
+                (Held("nerve", nerve), Held("muscle", muscle)),
+            ),
+            Page("b" * 64, 0, "s-2 biceps"): (frames_of(speckle[::-1].copy()), (Held("doubt", doubt),)),
+            Page("c" * 64, 1, "s-3 clip"): (
+                frames_of(small, small + 10, small + 20, calibrated=False),
+                (Held("clip", replace(nerve, polygons=(square(20, 20),), polygon=None)),),
+            ),
+        }
+    )
+
+
+@pytest.fixture
+def desk() -> MemoryDesk:
+    return a_desk()
+
+
+@pytest.fixture
+def review(desk) -> Review:
+    return Review(desk, author="A. Smith")
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the person was told."""
+    return []
+
+
+@pytest.fixture
+def model() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def canvas(model, review, said) -> Canvas:
+    canvas = Canvas(model, review, said.append)
+    canvas.mode("direct")
+    return canvas
+
+
+@pytest.fixture(scope="session")
+def xvfb():
+    """A display for Qt where there is none: `pytest` alone is enough, without xvfb-run."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or shutil.which("Xvfb") is None:
+        yield
+        return
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    yield
+    del os.environ["DISPLAY"]
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def viewer(require, xvfb, request):
+    """A shown napari viewer; left-over widgets fail the test."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        require("Xvfb", package="xvfb")
+    return request.getfixturevalue("make_napari_viewer")(show=True, strict_qt=True)
+
+
+__all__ = ["Arrays", "MemoryDesk", "Status", "square"]
