@@ -27,9 +27,9 @@ def read(path: str | Path, *, spacing_mm: Any = None) -> Scan:
     ----------
     path : path
     spacing_mm : float or (row, col), optional
-        Millimetres per pixel, where the file does not say or says it wrongly. Without it a picture may have a
-        sidecar, e.g. ``scan.png.json`` with ``{"spacing_mm": [0.0667, 0.0667]}``, else it has no scale: lengths
-        then come in pixels only.
+        Millimetres per pixel, where the file does not say or says it wrongly. Without it a picture may
+        have a sidecar, e.g. ``scan.png.json`` with ``{"spacing_mm": [0.0667, 0.0667]}``, else it has no
+        scale: lengths then come in pixels only.
 
     Returns
     -------

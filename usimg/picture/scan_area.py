@@ -160,4 +160,5 @@ def _fan(part: BoolArray) -> BoolArray:
     """Convex hull of the part, less what lies above its top: a curved probe's face is hollow."""
     first = np.where(part.any(axis=0), part.argmax(axis=0), part.shape[0])
     below = np.arange(part.shape[0])[:, None] >= first
-    return _hull(part).astype(bool) & below
+    inside: BoolArray = _hull(part).astype(bool) & below
+    return inside

@@ -19,7 +19,7 @@ from usimg.errors import FileRefused, PixelsRefused
 from usimg.readers.regions import choose, read_regions
 from usimg.readers.source import FileSource, check_size
 from usimg.readers.tags import BAD_VALUE, integer, numbers, text, value
-from usimg.scan import Calibration, Frame, Header, Pixels, Scan
+from usimg.scan import Calibration, Frame, Header, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,8 @@ def sniff(path: Path, head: bytes) -> bool:
         group, element = struct.unpack(f"{order}HH", head[:4])
         if group in (2, 8) and element <= 0x0018:
             length = struct.unpack(f"{order}L", head[4:8])[0]
-            return head[4:6].isalpha() and head[4:6].isupper() or length < 256
+            explicit_vr = head[4:6].isalpha() and head[4:6].isupper()
+            return explicit_vr or length < 256
     return False
 
 
@@ -246,8 +247,8 @@ def _layout(ds: Any, syntax: uid.UID, stream: BinaryIO, size: int, name: str, no
     stored = integer(ds, "BitsStored") or allocated
     if samples not in (1, 3) or allocated not in (8, 16, 32) or not 1 <= stored <= allocated:
         raise PixelsRefused(
-            f"{name}: {samples} samples of {stored} bits in {allocated} are no ultrasound picture that can be read"
-            " here; export it as 8-bit grey or RGB"
+            f"{name}: {samples} samples of {stored} bits in {allocated} are no ultrasound picture known here;"
+            " export it as 8-bit grey or RGB"
         )
     layout = Layout(
         ds=ds,
@@ -385,7 +386,7 @@ def _header(ds: Any, layout: Layout) -> Header:
         lossy=None if lossy is None else lossy == "01",
         frame_time_ms=_frame_time(ds),
         extra={"modality": text(ds, "Modality"), "transfer_syntax_uid": str(layout.syntax)},
-        **named,  # type: ignore[arg-type]
+        **named,
     )
 
 

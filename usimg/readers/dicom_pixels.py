@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from usimg.errors import PixelsRefused
 from usimg.readers.decode import check_syntax, decode_compressed, decode_native, decoder_name

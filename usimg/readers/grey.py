@@ -126,10 +126,8 @@ def ybr_to_rgb(ybr: UInt8) -> UInt8:
     cr = ybr[..., 2].astype(np.int32) - 128
     y += 1 << 15  # rounds the shift below; factors are 1.402, 0.344136, 0.714136, 1.772 times 65536
     rgb = np.empty(ybr.shape, np.uint8)
-    for channel, value in enumerate((91881 * cr, -22554 * cb - 46802 * cr, 116130 * cb)):
-        value += y
-        value >>= 16
-        rgb[..., channel] = np.clip(value, 0, 255)
+    for channel, difference in enumerate((91881 * cr, -22554 * cb - 46802 * cr, 116130 * cb)):
+        rgb[..., channel] = np.clip((y + difference) >> 16, 0, 255)
     return rgb
 
 

@@ -30,9 +30,8 @@ def as_spacing(spacing: Any, name: str) -> tuple[float, float]:
     """
     try:
         pair = (spacing, spacing) if isinstance(spacing, (int, float)) else tuple(spacing)
-        if any(isinstance(mm, (str, bytes, bool)) for mm in pair):
-            raise TypeError
-        row_mm, col_mm = (float(mm) for mm in pair)
+        # a text or a truth value turns into a number all too readily
+        row_mm, col_mm = (math.nan if isinstance(mm, (str, bytes, bool)) else float(mm) for mm in pair)
     except (TypeError, ValueError, OverflowError):
         row_mm = col_mm = math.nan
     if not all(math.isfinite(mm) and mm > 0 for mm in (row_mm, col_mm)):

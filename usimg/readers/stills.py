@@ -77,9 +77,7 @@ def open_scan(
     reason = (
         ""
         if calibration
-        else (
-            "a picture file states no scale; give spacing_mm=(row, col) in mm per pixel, or calibrate by the ruler"
-        )
+        else ("a picture file states no scale; give spacing_mm=(row, col) or calibrate by the ruler")
     )
     source = FileSource(path, lambda index: _decode(path, index, (rows, cols)))
     frames = tuple(
@@ -96,7 +94,7 @@ def _opened(path: Path) -> ImageFile.ImageFile | Image.Image:
             return Image.open(path, formats=_FORMATS)
         except (*_BAD_PICTURE, Image.DecompressionBombError) as error:
             raise FileRefused(
-                f"{path.name}: cannot be opened as a picture ({error or type(error).__name__}); export it again"
+                f"{path.name}: is no readable picture ({error or type(error).__name__}); export it again"
             ) from None
 
 
@@ -145,9 +143,8 @@ def _scale(path: Path, given: tuple[float, float] | None) -> Calibration | None:
 def _sidecar_value(sidecar: Path) -> Any:
     form = '{"spacing_mm": [0.05, 0.05]}' if sidecar.suffix == ".json" else "spacing_mm = [0.05, 0.05]"
     try:
-        if sidecar.stat().st_size > _MAX_SIDECAR:
-            raise ValueError("too long")
-        words = sidecar.read_text(encoding="utf-8-sig")
+        with sidecar.open("rb") as file:
+            words = file.read(_MAX_SIDECAR).decode("utf-8-sig")
         table = json.loads(words) if sidecar.suffix == ".json" else tomllib.loads(words)
         return table["spacing_mm"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

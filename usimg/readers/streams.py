@@ -7,12 +7,13 @@ A decoder takes memory for the size the stream states, whatever the data set say
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 # ITU-T T.81 table B.1: start-of-frame markers (C4, C8 and CC are tables, not frames); F7 is T.87 (JPEG-LS).
 _SOF = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_SOI, _EOI, _SOS, _APP0, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE
+_EOI, _SOS, _APP0, _APP14 = 0xD9, 0xDA, 0xE0, 0xEE
 _END = b"\xff\xd9"
 _RGB_IDS = (b"RGB", b"rgb")
 # ISO/IEC 15444-1 A.5.1: the tile index is 16 bits wide.
@@ -57,11 +58,37 @@ def jpeg_header(stream: bytes) -> StreamHeader:
     BadStream
         It is no such stream, or it ends inside its header.
     """
+    jfif, adobe, scan = False, None, 0
+    frame: StreamHeader | None = None
+    for marker, body, end in _segments(stream):
+        if marker in _SOF:
+            frame = _frame_of(body)
+        elif marker == _APP0:
+            jfif = jfif or body.startswith(b"JFIF")
+        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            adobe = body[11]
+        scan = end
+    if frame is None:
+        raise BadStream("has no frame header")
+    # Inside entropy-coded data FF is stuffed, so FFD9 after the scan's start is the end.
+    frame = replace(frame, complete=stream.rfind(_END, scan) >= 0)
+    if frame.components != 3:
+        return frame
+    if adobe is not None:
+        return replace(
+            frame, colour="RGB" if adobe == 0 else "YBR", evidence=f"Adobe marker, transform {adobe}"
+        )
+    if jfif and not frame.colour:
+        return replace(frame, colour="YBR", evidence="JFIF marker")
+    return frame
+
+
+def _segments(stream: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Marker, content and end of each segment, up to and with the first start of scan."""
     if stream[:2] != b"\xff\xd8":
         raise BadStream("does not begin as JPEG")
-    position, jfif, adobe = 2, False, None
-    frame: StreamHeader | None = None
-    while True:
+    position, marker = 2, 0
+    while marker != _SOS:
         marker, position = _next_marker(stream, position)
         if marker in _STANDALONE:
             continue
@@ -72,31 +99,7 @@ def jpeg_header(stream: bytes) -> StreamHeader:
         if length < 2 or len(body) != length - 2:
             raise BadStream("ends inside its header")
         position += length
-        if marker in _SOF:
-            frame = _frame_of(body)
-        elif marker == _APP0:
-            jfif = jfif or body.startswith(b"JFIF")
-        elif marker == _APP14 and body.startswith(b"Adobe") and len(body) >= 12:
-            adobe = body[11]
-        elif marker == _SOS:
-            break
-    if frame is None:
-        raise BadStream("has no frame header")
-    colour, evidence = frame.colour, frame.evidence
-    if frame.components == 3 and adobe is not None:
-        colour, evidence = ("RGB" if adobe == 0 else "YBR"), f"Adobe marker, transform {adobe}"
-    elif frame.components == 3 and not colour and jfif:
-        colour, evidence = "YBR", "JFIF marker"
-    return StreamHeader(
-        frame.rows,
-        frame.cols,
-        frame.components,
-        frame.precision,
-        colour,
-        evidence,
-        # Inside entropy-coded data FF is stuffed, so FFD9 after the scan's start is the end.
-        complete=stream.rfind(_END, position) >= 0,
-    )
+        yield marker, body, position
 
 
 def _next_marker(stream: bytes, position: int) -> tuple[int, int]:
