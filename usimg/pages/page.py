@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
+import uuid
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from usimg import __version__
+from usimg.errors import UsimgError
 
 MISSING = "\N{EN DASH}"
 
@@ -39,18 +40,25 @@ def write_page(path: str | os.PathLike[str], html: str) -> Path:
     -------
     Path
         Where it lies.
+
+    Raises
+    ------
+    UsimgError
+        The folder cannot be written, or another program holds the page open.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as page:
-            page.write(html)
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a report on a lab's shared folder
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(html, encoding="utf-8", newline="\n")
+        temporary.replace(target)
+    except OSError as error:
+        raise UsimgError(
+            f"{target} cannot be written ({error.strerror or error}); close it in other programs,"
+            " check the rights of its folder, or give another place"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     return target
 
 

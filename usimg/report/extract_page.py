@@ -1,0 +1,101 @@
+"""The page of an extract: contents and pictures in, one HTML file out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from usimg.pages import render, write_page
+from usimg.report.content import (
+    SAMPLE_SEED,
+    TRUSTED,
+    Contents,
+    Measurement,
+    Tile,
+    cautions,
+    chosen,
+    grouped,
+    headline,
+    structures_of,
+)
+from usimg.report.drawing import Crop, data_uri, svg_path, view_box
+
+# Scans named under a reason before the rest is only counted.
+LISTED = 12
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A tile's picture, ready for the page, or why there is none."""
+
+    uri: str = ""
+    width: int = 0
+    height: int = 0
+    view_box: str = ""
+    bar_mm: float | None = None
+    bar_share: float = 0.0
+    reason: str = ""
+
+
+PictureOf = Callable[[Tile], "Crop | str"]
+
+
+def write_extract_page(
+    contents: Contents, picture_of: PictureOf, path: str | os.PathLike[str], *, limit: int
+) -> Path:
+    """Write the report.
+
+    Parameters
+    ----------
+    contents : Contents
+    picture_of : callable
+        Tile to its `Crop`, or to a sentence that says why it cannot be shown. Called for the tiles
+        that are shown only.
+    path : path
+    limit : int
+        Pictures before the sheet becomes the worst and a sample.
+    """
+    worst, sample = chosen(contents.tiles, limit)
+    structures = structures_of(contents.tiles)
+    html = render(
+        "usimg.report",
+        "extract.html.j2",
+        headline=headline(contents),
+        cautions=cautions(contents),
+        contents=contents,
+        sheets=[_sheet(worst, picture_of), _sheet(sample, picture_of)],
+        structures=structures,
+        classes={name: f"s{i}" for i, (name, _, _) in enumerate(structures)},
+        failures=grouped(contents.failures),
+        limit=limit,
+        listed=LISTED,
+        seed=SAMPLE_SEED,
+        words=_words,
+        path_of=lambda m: svg_path(m.shape) if m.shape is not None else "",
+        doubtful=_doubtful,
+    )
+    return write_page(path, html)
+
+
+def _sheet(tiles: list[Tile], picture_of: PictureOf) -> list[tuple[Tile, Picture]]:
+    return [(tile, _picture(picture_of(tile))) for tile in tiles]
+
+
+def _picture(shown: Crop | str) -> Picture:
+    if isinstance(shown, str):
+        return Picture(reason=shown)
+    height, width = shown.grey.shape
+    bar = shown.scale_bar_mm
+    share = bar / shown.width_mm if bar is not None and shown.width_mm is not None else 0.0
+    return Picture(data_uri(shown), width, height, view_box(shown), bar, share)
+
+
+def _words(name: str) -> str:
+    """A rule or site of the anatomy list as words."""
+    return name.replace("_", " ")
+
+
+def _doubtful(measurement: Measurement) -> bool:
+    return not measurement.decided and (measurement.confidence or 0.0) < TRUSTED
