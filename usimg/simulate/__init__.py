@@ -1,7 +1,7 @@
 """Phantoms with truth: synthetic B-mode scans whose every edge, area and level is known.
 
 >>> from usimg import simulate
->>> phantom = simulate.upper_arm(seed=1, shape=(300, 400))
+>>> phantom = simulate.upper_arm(seed=1, setup=simulate.Setup(shape=(300, 400)))
 >>> phantom.layer("biceps_brachii").upper.shape[1]
 2
 """
@@ -10,8 +10,17 @@ from __future__ import annotations
 
 from usimg.simulate.acoustics import Scanner
 from usimg.simulate.field import Display, Field
+from usimg.simulate.muscles import (
+    anterior_lower_leg,
+    anterior_thigh,
+    hand_dorsal,
+    muscle,
+    posterior_lower_leg,
+    upper_arm,
+)
+from usimg.simulate.nerves import median_nerve_forearm, median_nerve_wrist
 from usimg.simulate.phantom import Layer, Phantom, Section
-from usimg.simulate.scenes import Person, anterior_thigh, posterior_lower_leg, upper_arm
+from usimg.simulate.stage import Person, Setup
 
 __all__ = [
     "Display",
@@ -21,7 +30,13 @@ __all__ = [
     "Phantom",
     "Scanner",
     "Section",
+    "Setup",
+    "anterior_lower_leg",
     "anterior_thigh",
+    "hand_dorsal",
+    "median_nerve_forearm",
+    "median_nerve_wrist",
+    "muscle",
     "posterior_lower_leg",
     "upper_arm",
 ]

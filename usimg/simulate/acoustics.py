@@ -50,19 +50,23 @@ class Scanner:
         What the time gain adds; tissue takes about 0.1 dB per mm and MHz/10 both ways.
     reverberation_db : float
         Strength of the echo that runs between probe and reflector twice.
+    clutter_db : float
+        Haze from side lobes and multiple scattering, against what lies within some 3 mm: why
+        shadows and vessels are not quite black.
     """
 
     frequency_mhz: float = 10.0
-    f_number: float = 2.2
+    f_number: float = 2.6
     focus_mm: float = 18.0
-    defocus: float = 0.022
+    defocus: float = 0.02
     looks: int = 3
     dynamic_range_db: float = 62.0
     gain_db: float = 0.0
     gamma: float = 1.25
-    noise_db: float = -74.0
+    noise_db: float = -92.0
     tgc_db_per_mm: float = 0.62
-    reverberation_db: float = -26.0
+    reverberation_db: float = -31.0
+    clutter_db: float = -27.0
 
     @property
     def wavelength_mm(self) -> float:
@@ -170,12 +174,13 @@ def envelope(
     shape = echoes.level_db.shape
     depth = (np.arange(shape[0]) * sample_mm)[:, None]
     gain = speckle_gain(sample_mm, line_mm, scanner)
-    amplitude = 10.0 ** ((echoes.level_db - _net_loss(echoes, sample_mm, line_mm, scanner)) / 20.0)
-    diffuse = amplitude * np.sqrt(1.0 - echoes.coherence) * gain
+    amplitude = 10.0 ** (echoes.level_db / 20.0)
+    amplitude *= _transmission(echoes, sample_mm, line_mm, scanner)
+    haze = _smoothed_power(amplitude, sample_mm, line_mm) * 10.0 ** (scanner.clutter_db / 10.0)
+    diffuse = np.sqrt(amplitude**2 * (1.0 - echoes.coherence) + haze) * gain
     sheets = amplitude * np.sqrt(echoes.coherence) * echoes.sheets
-    sheets = sheets + _twice(amplitude * echoes.mirror * echoes.sheets) * 10.0 ** (
-        scanner.reverberation_db / 20.0
-    )
+    twice = _twice(amplitude * echoes.mirror * echoes.sheets)
+    sheets += twice * 10.0 ** (scanner.reverberation_db / 20.0)
     noise = 10.0 ** ((scanner.noise_db + scanner.tgc_db_per_mm * depth) / 20.0) * gain
     total = np.zeros(shape)
     for _ in range(scanner.looks):
@@ -185,13 +190,24 @@ def envelope(
     return total / scanner.looks
 
 
-def _net_loss(echoes: Echoes, sample_mm: float, line_mm: FloatArray, scanner: Scanner) -> FloatArray:
-    """(samples, lines) dB lost on the way, less what the time gain gives back."""
-    lost = np.cumsum(echoes.attenuation_db, axis=0) * sample_mm
-    # The aperture looks past an obstacle, so the edge of a shadow is as soft as the beam is wide.
-    lost = ndimage.gaussian_filter1d(lost, 0.45 / float(line_mm.mean()), axis=1, mode="nearest")
-    depth = np.arange(lost.shape[0])[:, None] * sample_mm
-    return np.asarray(lost - scanner.tgc_db_per_mm * depth, dtype=np.float64)
+def _transmission(echoes: Echoes, sample_mm: float, line_mm: FloatArray, scanner: Scanner) -> FloatArray:
+    """(samples, lines) amplitude that comes back, after the time gain, of an echo of 1."""
+    depth = np.arange(len(line_mm))[:, None] * sample_mm
+    lost = np.cumsum(echoes.attenuation_db, axis=0) * sample_mm - scanner.tgc_db_per_mm * depth
+    passed = 10.0 ** (-lost / 20.0)
+    # The aperture looks past an obstacle: a shadow has a core and a penumbra.
+    step = float(line_mm.mean())
+    core = ndimage.gaussian_filter1d(passed, 0.4 / step, axis=1, mode="nearest")
+    penumbra = ndimage.gaussian_filter1d(passed, 1.6 / step, axis=1, mode="nearest")
+    return np.asarray(0.6 * core + 0.4 * penumbra, dtype=np.float64)
+
+
+def _smoothed_power(amplitude: FloatArray, sample_mm: float, line_mm: FloatArray) -> FloatArray:
+    """(samples, lines) mean power within some millimetres, worked out on every eighth sample."""
+    step_x = float(line_mm.mean())
+    power = amplitude[::8] ** 2
+    power = ndimage.gaussian_filter(power, (1.2 / (8 * sample_mm), 3.0 / step_x), mode="nearest")
+    return np.repeat(power, 8, axis=0)[: amplitude.shape[0]]
 
 
 def _twice(field: ComplexArray) -> ComplexArray:

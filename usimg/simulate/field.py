@@ -66,7 +66,7 @@ class Field:
 
     @property
     def top_mm(self) -> float:
-        """z of the highest point shown; negative for a curved probe, whose ends lie above its middle."""
+        """Z of the highest point shown; negative for a curved probe, whose ends lie above its middle."""
         return self.radius_mm * (float(np.cos(self._half_angle)) - 1.0) if self.radius_mm else 0.0
 
     @property
@@ -96,7 +96,7 @@ class Field:
         return angle / self._half_angle, along
 
     def below_face(self, x: FloatArray, depth_mm: float) -> FloatArray:
-        """z of what lies ``depth_mm`` under the probe's face at x: skin follows a curved probe."""
+        """Z of what lies ``depth_mm`` under the probe's face at x: skin follows a curved probe."""
         if not self.radius_mm:
             return np.full_like(x, depth_mm)
         reach = self.radius_mm + depth_mm

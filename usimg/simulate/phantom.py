@@ -12,7 +12,8 @@ from usimg.simulate.acoustics import Scanner, compress, envelope
 from usimg.simulate.field import Display, Field, scan_convert
 from usimg.simulate.noise import smooth_noise
 from usimg.simulate.sections import Oval
-from usimg.simulate.tissue import Canvas, Curve
+from usimg.simulate.stage import Stage
+from usimg.simulate.tissue import Curve
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -161,30 +162,23 @@ class SectionPlan:
     inner: Oval
 
 
-def blank_canvas(field: Field, scanner: Scanner, rng: np.random.Generator) -> Canvas:
-    """A canvas fine enough for the scanner's pulse and narrowest beam."""
-    samples = int(np.ceil(field.depth_mm / (0.28 * scanner.wavelength_mm))) + 1
-    narrowest = float(scanner.lateral_sd_mm(np.linspace(0.0, field.depth_mm, 50)).min())
-    face = field.width_mm if not field.half_angle_deg else 1.3 * field.width_mm
-    lines = int(np.ceil(face / (0.62 * narrowest))) + 1
-    return Canvas.blank(field, samples, lines, rng)
-
-
 def develop(
-    canvas: Canvas,
-    field: Field,
-    display: Display,
-    scanner: Scanner,
-    rng: np.random.Generator,
-    *,
+    stage: Stage,
     view: str,
     plane: str,
+    *,
     site: str = "",
-    severity: float = 0.0,
     layers: Sequence[LayerPlan] = (),
     sections: Sequence[SectionPlan] = (),
 ) -> Phantom:
     """Insonify a painted canvas, show it, and write down the truth."""
+    canvas, field, display, scanner, rng = (
+        stage.canvas,
+        stage.field,
+        stage.display,
+        stage.scanner,
+        stage.rng,
+    )
     samples, lines = canvas.level_db.shape
     # Gel and hair let some beams through better than others.
     line = np.arange(lines, dtype=np.float64)[None, :] / lines * field.width_mm
@@ -235,7 +229,7 @@ def develop(
         field=field,
         display=display,
         scanner=scanner,
-        severity=severity,
+        severity=stage.person.severity,
     )
 
 

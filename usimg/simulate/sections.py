@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usimg.simulate.noise import smooth_noise, smooth_noise_complex
-from usimg.simulate.tissue import TISSUE_DB_PER_MM, Canvas
+from usimg.simulate.tissue import Canvas
 
 FloatArray = NDArray[np.float64]
 
-RIM_DB = -17.0
+RIM_DB = -20.0
 FASCICLE_DB = -45.0
-LUMEN_DB = -78.0
+LUMEN_DB = -66.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +116,34 @@ def _window(canvas: Canvas, oval: Oval, margin_mm: float) -> tuple[slice, slice]
 
 
 def fascicles(oval: Oval, count: int, rng: np.random.Generator) -> FloatArray:
-    """Circles packed into an oval, each as far as possible from those before (Mitchell 1991).
+    """Circles packed into an oval, each placed as far as possible from those before, then grown.
+
+    Best-candidate placing is Mitchell's (SIGGRAPH 1991).
 
     Returns
     -------
     (count, 3) float array
         x, z, radius in mm.
     """
-    placed: list[tuple[float, float]] = []
-    for _ in range(count):
-        radius = np.sqrt(rng.random(300)) * 0.98
-        angle = rng.random(300) * 2.0 * np.pi
+    small = min(oval.a, oval.b)
+    points = np.empty((count, 2))
+    for k in range(count):
+        radius, angle = np.sqrt(rng.random(300)) * 0.9, rng.random(300) * 2.0 * np.pi
         x, z = oval.a * radius * np.cos(angle), oval.b * radius * np.sin(angle)
-        room = 1.1 * (1.0 - radius) * min(oval.a, oval.b)
-        for px, pz in placed:
+        room = 1.2 * (1.0 - radius) * small
+        for px, pz in points[:k]:
             room = np.minimum(room, 0.5 * np.hypot(x - px, z - pz))
         best = int(np.argmax(room))
-        placed.append((float(x[best]), float(z[best])))
-    points = np.array(placed)
+        points[k] = x[best], z[best]
     apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + 1e9 * np.eye(count)
-    edge = np.hypot(points[:, 0] / oval.a, points[:, 1] / oval.b)
-    room = np.minimum(apart.min(axis=1) / 2.0, np.maximum((1.0 - edge) * min(oval.a, oval.b), 0.12))
+    to_edge = (1.0 - np.hypot(points[:, 0] / oval.a, points[:, 1] / oval.b)) * small
+    size = np.minimum(apart.min(axis=1) / 2.0, to_edge)
+    for k in range(count):  # the first placed take what room is left
+        size[k] = min(float((apart[k] - size).min()), float(to_edge[k]), 0.42 * small)
     tilt = np.radians(oval.tilt_deg)
     x = oval.x + points[:, 0] * np.cos(tilt) - points[:, 1] * np.sin(tilt)
     z = oval.z + points[:, 0] * np.sin(tilt) + points[:, 1] * np.cos(tilt)
-    return np.stack([x, z, room * rng.uniform(0.86, 0.98, count)], axis=1)
+    return np.stack([x, z, np.maximum(size, 0.1) * rng.uniform(0.85, 0.97, count)], axis=1)
 
 
 def paint_nerve(
@@ -163,12 +166,12 @@ def paint_nerve(
     share_outer, angle = outer.ratio(x, z)
     share_inner, _ = inner.ratio(x, z)
     texture = smooth_noise(rng, x, z, 0.8, 0.3)
-    level = -25.0 + 2.5 * texture
+    level = -27.0 + 3.0 * texture
     for cx, cz, radius in fascicles(inner, count, rng):
         inside = np.clip((radius - np.hypot(x - cx, z - cz)) / 0.09 + 0.5, 0.0, 1.0)
         level = level + inside * np.minimum(FASCICLE_DB + 2.0 * texture - level, 0.0)
     flank = np.abs(np.cos(angle)) ** 3
-    rim = rim_db - 7.0 * flank + 2.0 * texture
+    rim = rim_db - 8.0 * flank + 3.0 * smooth_noise(rng, x, z, 1.4, 0.6)
     whole = np.where(share_inner < 1.0, level, rim)
     here = share_outer < 1.0
     canvas.level_db[window] = np.where(here, whole, canvas.level_db[window])
@@ -188,33 +191,34 @@ def paint_vessel(canvas: Canvas, lumen: Oval, rng: np.random.Generator, *, wall_
     size = min(lumen.a, lumen.b)
     outside_mm = (share - 1.0) * size
     wall = np.exp(-(((outside_mm - 0.5 * wall_mm) / (0.5 * wall_mm)) ** 2)) * (share >= 1.0)
-    wall = wall * (0.15 + 0.85 * np.abs(np.sin(angle)) ** 3)
+    wall = wall * (0.08 + 0.92 * np.abs(np.sin(angle)) ** 4)
     block = canvas.level_db[window]
-    block += wall * np.maximum(-14.0 - block, 0.0)
+    block += wall * np.maximum(-16.0 - block, 0.0)
     canvas.coherence[window] = np.maximum(canvas.coherence[window], 0.85 * wall)
-    inside = share < 1.0
+    inside = share < 1.0 + 0.05 * smooth_noise(rng, x, z, 0.8, 0.5)
     haze = LUMEN_DB + 4.0 * smooth_noise(rng, x, z, 1.5, 0.6)
     canvas.level_db[window] = np.where(inside, haze, canvas.level_db[window])
     canvas.coherence[window] = np.where(inside, 0.0, canvas.coherence[window])
     canvas.attenuation_db[window] = np.where(inside, -0.1, canvas.attenuation_db[window])
 
 
-def paint_tendon(canvas: Canvas, oval: Oval, rng: np.random.Generator, *, level_db: float = -25.0) -> None:
-    """A tendon in cross-section: bright fine bristles, a thin bright surface, a dark halo of synovium."""
+def paint_tendon(canvas: Canvas, oval: Oval, rng: np.random.Generator, *, level_db: float = -27.0) -> None:
+    """A tendon in cross-section: fine bristles, a thin bright surface, a dark halo of synovium."""
     window = _window(canvas, oval, 1.0)
     x, z = canvas.x[window], canvas.z[window]
     share, angle = oval.ratio(x, z)
     size = min(oval.a, oval.b)
-    inside = share < 1.0
-    bristles = smooth_noise(rng, x, z, 0.34, 0.16)
-    level = level_db + 4.5 * bristles + 2.0 * smooth_noise(rng, x, z, 1.2, 0.8)
-    surface = np.exp(-(((share - 0.96) * size / 0.12) ** 2)) * np.abs(np.sin(angle)) ** 2
-    level = level + surface * np.maximum(-17.0 - level, 0.0)
-    halo = np.exp(-(((share - 1.12) * size / 0.22) ** 2)) * (share >= 1.0)
-    canvas.level_db[window] = np.where(inside, level, canvas.level_db[window] - 7.0 * halo)
-    sheet = np.where(surface > 0.3, 0.7, 0.35)
-    canvas.coherence[window] = np.where(inside, sheet, canvas.coherence[window])
-    canvas.attenuation_db[window] = np.where(inside, TISSUE_DB_PER_MM + 0.25, canvas.attenuation_db[window])
+    inside = np.clip((1.0 - share) * size / 0.3 + 0.5, 0.0, 1.0)
+    level = level_db + 4.5 * smooth_noise(rng, x, z, 0.42, 0.15)
+    level += 3.0 * smooth_noise(rng, x, z, 1.4, 0.7)
+    surface = np.exp(-(((share - 0.97) * size / 0.13) ** 2)) * np.abs(np.sin(angle)) ** 3
+    level += surface * np.maximum(-17.0 + 4.0 * smooth_noise(rng, x, z, 1.0, 1.0) - level, 0.0)
+    halo = np.exp(-(((share - 1.12) * size / 0.25) ** 2)) * (share >= 1.0)
+    block = canvas.level_db[window] - 6.0 * halo
+    canvas.level_db[window] = block + inside * (level - block)
+    sheet = canvas.coherence[window]
+    canvas.coherence[window] = sheet + inside * (np.where(surface > 0.3, 0.7, 0.35) - sheet)
+    canvas.attenuation_db[window] += 0.25 * inside
 
 
 def paint_central_tendon(
@@ -233,7 +237,7 @@ def paint_central_tendon(
     ux, uz = (x1 - x0) / length, (z1 - z0) / length
     u = (canvas.x - x0) * ux + (canvas.z - z0) * uz
     v = (canvas.z - z0) * ux - (canvas.x - x0) * uz
-    near = (u > -1.0) & (u < length + 1.0) & (np.abs(v) < bow_mm + 3.0 * thickness_mm)
+    near = (u > -1.0) & (u < length + 1.0) & (np.abs(v) < abs(bow_mm) + 3.0 * thickness_mm)
     un, vn = u[near], v[near]
     vn = vn - 4.0 * bow_mm * un / length * (1.0 - un / length) + 0.3 * smooth_noise(rng, un, vn, 4.0, 9.0)
     taper = np.clip(un / 2.0, 0.0, 1.0) * np.clip((length - un) / 3.0, 0.0, 1.0)

@@ -23,8 +23,8 @@ Curve = Callable[[FloatArray], FloatArray]
 
 # Levels in dB below white, chosen here by eye on real muscle and nerve scans (fields of mean grey
 # 40-70 with fascia near saturation). Attenuation is both ways at 10 MHz.
-MUSCLE_DB = -43.0
-FAT_DB = -44.0
+MUSCLE_DB = -46.5
+FAT_DB = -45.0
 FASCIA_DB = -13.0
 CORTEX_DB = -3.0
 TISSUE_DB_PER_MM = 0.62
@@ -100,9 +100,33 @@ def level_curve(
     return curve
 
 
-def shifted(curve: Curve, by_mm: float) -> Curve:
-    """The same border ``by_mm`` deeper."""
-    return lambda x: curve(x) + by_mm
+def nearer(first: Curve, second: Curve, blend_mm: float = 0.9) -> Curve:
+    """The upper of two borders, running into each other over about ``blend_mm``."""
+
+    def curve(x: FloatArray) -> FloatArray:
+        a, b = first(x), second(x)
+        # log-sum-exp, written so that it cannot overflow
+        return np.minimum(a, b) - blend_mm * np.log1p(np.exp(-np.abs(a - b) / blend_mm))
+
+    return curve
+
+
+def shaft(rng: np.random.Generator, x_mm: float, top_mm: float, radius_mm: float) -> Curve:
+    """Near surface of a long bone cut across: a circle's upper side, slightly uneven."""
+    uneven = level_curve(rng, 0.0, wave_mm=0.35)
+    squeeze = rng.uniform(-0.06, 0.06)
+
+    def curve(x: FloatArray) -> FloatArray:
+        from_top = np.minimum(np.abs(x - x_mm) / radius_mm, 0.999)
+        return (
+            top_mm
+            + radius_mm * (1.0 - np.sqrt(1.0 - from_top**2))
+            + squeeze * (x - x_mm)
+            + 0.6 * (uneven(x) - uneven(np.array(x_mm)))
+            + 30.0 * np.maximum(np.abs(x - x_mm) / radius_mm - 0.999, 0.0)
+        )
+
+    return curve
 
 
 def _slab(where: BoolArray) -> slice:
@@ -135,37 +159,40 @@ def ridges(canvas: Canvas, rows: slice, noise: FloatArray, width_mm: float) -> t
 def paint_skin(canvas: Canvas, thickness_mm: float, rng: np.random.Generator) -> None:
     """Face of the probe, epidermis and dermis: level bright layers that follow the probe."""
     rows = slice(0, int(np.ceil(1.6 * thickness_mm / canvas.step[0])) + 1)
-    along = np.broadcast_to(canvas.along[rows], canvas.x[rows].shape)
-    layers = smooth_noise(rng, canvas.x[rows], along, 9.0, 0.16)
-    dermis = along < thickness_mm
-    canvas.level_db[rows] = np.where(dermis, -27.0 + 3.5 * layers, canvas.level_db[rows])
-    canvas.coherence[rows] = np.where(dermis, 0.45, canvas.coherence[rows])
-    entry = np.exp(-(((along - 0.12) / 0.14) ** 2))
-    deep = 0.6 * np.exp(-(((along - thickness_mm) / 0.12) ** 2))
-    for weight, level in ((entry, -4.0), (deep, -14.0)):
-        block = canvas.level_db[rows]
-        block += weight * np.maximum(level + 2.0 * layers - block, 0.0)
-        canvas.coherence[rows] = np.maximum(canvas.coherence[rows], 0.9 * weight)
+    x = canvas.x[rows]
+    along = np.broadcast_to(canvas.along[rows], x.shape)
+    end = thickness_mm + 0.12 * smooth_noise(rng, x, 0.0 * x, 2.5, 1.0)
+    layers = smooth_noise(rng, x, along, 3.5, 0.14)
+    block, sheet = canvas.level_db[rows], canvas.coherence[rows]
+    dermis = along < end
+    block[dermis] = (-30.0 + 3.0 * layers + 1.5 * smooth_noise(rng, x, along, 0.9, 0.3))[dermis]
+    sheet[dermis] = 0.35
+    entry = np.exp(-(((along - 0.1) / 0.12) ** 2))
+    deep = 0.8 * np.exp(-(((along - end) / 0.12) ** 2))
+    for weight, level in ((entry, -2.0), (deep, -19.0)):
+        block += weight * np.maximum(level + 3.0 * layers - block, 0.0)
+        np.maximum(sheet, 0.9 * weight, out=sheet)
     canvas.mirror[rows] = 0.5 * entry
 
 
 def paint_fat(canvas: Canvas, upper: Curve, lower: Curve, rng: np.random.Generator) -> None:
-    """Dark lobules between thin bright septa that run mostly level."""
+    """Dark lobules between thin bright septa that run mostly level, and a membrane or two."""
     where = canvas.between(upper, lower)
     rows = _slab(where)
     x, z = canvas.x[rows], canvas.z[rows]
-    canvas.level_db[where] = FAT_DB
-    canvas.coherence[where] = 0.0
-    warp = smooth_noise(rng, x, z, 9.0, 4.0)
-    lobules = smooth_noise(rng, x, z + 0.5 * warp, 8.0, 1.9)
-    strand, flat = ridges(canvas, rows, lobules, 0.11)
-    seen = _smoothstep(smooth_noise(rng, x, z, 6.0, 2.5), -0.3, 1.0)
     inside = where[rows]
-    canvas.level_db[rows][inside] += (2.0 * smooth_noise(rng, x, z, 5.0, 2.0))[inside]
-    weight = strand * flat**3 * seen
-    block = canvas.level_db[rows]
-    block += np.where(inside, weight * np.maximum(-15.0 - block, 0.0), 0.0)
-    canvas.coherence[rows] = np.maximum(canvas.coherence[rows], np.where(inside, 0.8 * weight, 0.0))
+    ground = FAT_DB + 1.8 * smooth_noise(rng, x, z, 5.0, 1.8) + 1.2 * smooth_noise(rng, x, z, 1.2, 0.5)
+    warp = smooth_noise(rng, x, z, 6.0, 3.0)
+    seen = _smoothstep(smooth_noise(rng, x, z, 5.0, 2.2), -0.8, 1.0)
+    septa = np.zeros_like(ground)
+    for long_mm, thin_mm, width_mm, strength in ((9.0, 2.4, 0.13, 1.0), (4.5, 1.5, 0.09, 0.55)):
+        lobules = smooth_noise(rng, x, z + 0.7 * warp, long_mm, thin_mm)
+        strand, flat = ridges(canvas, rows, lobules, width_mm)
+        septa = np.maximum(septa, strength * strand * flat**3 * seen)
+    septa *= 0.85 + 0.3 * warp
+    level = ground + np.clip(septa, 0.0, 1.0) * np.maximum(-13.0 + 2.0 * warp - ground, 0.0)
+    canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
+    canvas.coherence[rows] = np.where(inside, 0.8 * np.clip(septa, 0.0, 1.0), canvas.coherence[rows])
 
 
 def paint_fascia(
@@ -175,7 +202,7 @@ def paint_fascia(
     rng: np.random.Generator,
     *,
     level_db: float = FASCIA_DB,
-    laminae_db: float = 4.0,
+    laminae_db: float = 5.5,
 ) -> None:
     """A collagen band between two curves: sheets along it, a dense core, dimmer where it tilts.
 
@@ -190,14 +217,18 @@ def paint_fascia(
     across = (z - middle) / np.maximum((bottom - top) / 2.0, 1e-6)
     tilt = (lower(x + 0.05) - lower(x - 0.05)) / 0.1
     follow = z - middle
-    laminae = smooth_noise(rng, x, follow, 7.0, 0.13)
-    along = smooth_noise(rng, x, follow, 5.0, 3.0)
+    laminae = smooth_noise(rng, x, follow, 6.0, 0.11)
+    along = smooth_noise(rng, x, follow, 3.5, 0.5)
     # Echo of a sheet falls off within some 20 degrees from square to the beam.
     specular = -9.0 * np.minimum((tilt / 0.36) ** 2, 2.5)
-    canvas.level_db[where] = level_db - 7.0 * across**4 + laminae_db * laminae + 2.2 * along + specular
+    canvas.level_db[where] = level_db - 6.0 * across**4 + laminae_db * laminae + 3.6 * along + specular
     canvas.coherence[where] = 0.85
     canvas.sheets[where] = smooth_noise_complex(rng, x, follow, 4.0, 0.09)
     canvas.mirror[where] = 0.5
+
+
+# Length, thickness (mm), bend and rarity (SD) of the three sizes of perimysial flecks.
+_FLECKS = ((2.2, 0.2, 0.8, 1.0), (1.0, 0.17, -0.9, 1.15), (0.5, 0.2, 0.3, 1.4))
 
 
 def paint_muscle_transverse(
@@ -213,21 +244,33 @@ def paint_muscle_transverse(
         return
     inside = where[rows]
     x, z = canvas.x[rows], canvas.z[rows]
-    ground = muscle_level_db(severity) + (1.6 + 1.4 * severity) * smooth_noise(rng, x, z, 7.0, 4.0)
-    ground += (1.2 + 1.5 * severity) * smooth_noise(rng, x, z, 1.6, 0.9)
-    warp = smooth_noise(rng, x, z, 5.0, 3.5)
-    net = smooth_noise(rng, x + 0.8 * warp, z + 0.8 * warp, 3.4, 1.9)
-    strand, flat = ridges(canvas, rows, net, 0.12)
-    seen = _smoothstep(smooth_noise(rng, x, z, 3.0, 2.0), -0.2, 1.4)
+    ground = muscle_level_db(severity) + (2.2 + 0.8 * severity) * smooth_noise(rng, x, z, 7.0, 3.5)
+    ground += (2.0 + 0.6 * severity) * smooth_noise(rng, x, z, 1.5, 0.7)
+    warp = smooth_noise(rng, x, z, 4.0, 2.6)
     contrast = 1.0 - 0.75 * severity
-    perimysium = strand * (0.25 + 0.75 * flat**4) * seen * contrast
-    flecks = smooth_noise(rng, x, z + 0.55 * warp, 1.5, 0.24)
-    dots = smooth_noise(rng, x, z - 0.4 * warp, 0.55, 0.22)
-    stars = np.maximum(_smoothstep(flecks, 1.15, 2.5), 0.8 * _smoothstep(dots, 1.6, 3.0)) * contrast
-    level = ground + 20.0 * perimysium
-    level += stars * np.maximum(-19.0 + 3.0 * warp - level, 0.0)
+    seen = _smoothstep(smooth_noise(rng, x, z, 4.5, 2.5), -0.9, 1.3)
+    # Perimysium as two nets: coarse bundles, and the fascicles inside them.
+    net = np.zeros_like(ground)
+    for wide_mm, high_mm, width_mm, strength in ((6.0, 3.4, 0.17, 1.0), (2.4, 1.25, 0.09, 0.62)):
+        cells = smooth_noise(rng, x + 0.9 * warp, z + 0.6 * warp, wide_mm, high_mm)
+        strand, flat = ridges(canvas, rows, cells, width_mm)
+        net = np.maximum(net, strength * strand * (0.22 + 0.78 * flat**3) * seen)
+    # Short curved strands and dots: perimysium that happens to lie square to the beam.
+    stars = np.zeros_like(ground)
+    for long_mm, thin_mm, bend, rare in (
+        (2.2, 0.2, 0.8, 1.15),
+        (1.0, 0.17, -0.9, 1.25),
+        (0.5, 0.2, 0.3, 1.45),
+    ):
+        flecks = smooth_noise(rng, x, z + bend * warp, long_mm, thin_mm)
+        stars = np.maximum(stars, _smoothstep(flecks, rare, rare + 1.7))
+    lit = 0.35 + 0.65 * _smoothstep(smooth_noise(rng, x, z, 3.0, 2.0), -0.6, 1.0)
+    stars *= contrast * lit
+    net *= contrast
+    level = ground + 19.0 * net
+    level += stars * np.maximum(-18.0 + 4.0 * warp - level, 0.0)
     canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
-    bright = np.maximum(perimysium, stars)
+    bright = np.maximum(net, stars)
     canvas.coherence[rows] = np.where(inside, 0.7 * bright, canvas.coherence[rows])
     canvas.attenuation_db[where] = muscle_attenuation(severity)
 
@@ -254,14 +297,17 @@ def paint_muscle_longitudinal(
     angle = np.radians(pennation_deg)
     bend = smooth_noise(rng, x, z, 14.0, 9.0)
     u = x * np.cos(angle) - z * np.sin(angle)
-    v = x * np.sin(angle) + z * np.cos(angle) + 0.25 * bend + 0.0045 * u**2
-    ground = muscle_level_db(severity) - 2.0 + 1.8 * smooth_noise(rng, u, v, 9.0, 2.2)
-    ground += (3.2 - 1.8 * severity) * smooth_noise(rng, u, v, 5.0, 0.42)
-    lines = smooth_noise(rng, u, v, 6.5, 0.36)
-    seen = _smoothstep(smooth_noise(rng, u, v, 8.0, 1.6), -0.8, 1.2)
-    contrast = 1.0 - 0.75 * severity
-    strand = _smoothstep(lines, 0.35, 2.1) * seen * contrast
-    level = ground + strand * np.maximum(-17.0 - 4.0 * np.abs(np.tan(angle)) - ground, 0.0)
+    v = x * np.sin(angle) + z * np.cos(angle) + 0.25 * bend + 0.002 * u**2
+    ground = muscle_level_db(severity) - 2.5 + 2.2 * smooth_noise(rng, u, v, 9.0, 2.4)
+    ground += (3.0 - 1.5 * severity) * smooth_noise(rng, u, v, 4.0, 0.4)
+    contrast = 1.0 - 0.7 * severity
+    seen = _smoothstep(smooth_noise(rng, u, v, 9.0, 1.8), -1.3, 1.1)
+    strand = np.zeros_like(ground)
+    for long_mm, thin_mm, rare, strength in ((8.0, 0.4, 0.1, 1.0), (4.0, 0.26, 0.3, 0.75)):
+        lines = smooth_noise(rng, u, v, long_mm, thin_mm)
+        strand = np.maximum(strand, strength * _smoothstep(lines, rare, rare + 1.9))
+    strand *= seen * contrast
+    level = ground + strand * np.maximum(-15.0 - 6.0 * np.abs(np.tan(angle)) - ground, 0.0)
     canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
     canvas.coherence[rows] = np.where(inside, 0.6 * strand, canvas.coherence[rows])
     field = smooth_noise_complex(rng, u, v, 3.2, 0.09)
@@ -275,30 +321,31 @@ def paint_bone(
     rng: np.random.Generator,
     *,
     where: Callable[[FloatArray], BoolArray] | None = None,
-    level_db: float = CORTEX_DB,
+    severity: float = 0.0,
 ) -> None:
     """Bright near surface of the cortex, nothing but noise and a faint repeat below it.
 
-    ``where`` limits the bone in x.
+    ``where`` limits the bone in x. Under diseased muscle the echo of bone is lost (Heckmatt 1982).
     """
-    z0 = surface(canvas.x)
-    here = canvas.z > z0
+    top = surface(canvas.x)
+    depth = canvas.z - top
+    here = depth > 0.0
     if where is not None:
         here &= where(canvas.x)
-    depth = canvas.z - z0
     tilt = (surface(canvas.x + 0.05) - surface(canvas.x - 0.05)) / 0.1
-    dim = -11.0 * np.minimum((tilt / 0.7) ** 2, 2.2)
-    cortex = here & (depth < 0.9)
-    glow = level_db + dim - 26.0 * np.maximum(depth - 0.25, 0.0)
-    canvas.level_db[here] = -75.0
+    dim = -12.0 * np.minimum((tilt / 0.6) ** 2, 2.0)
+    # What lies behind stays tissue and goes dark for want of light, so the shadow's flanks are soft.
     canvas.coherence[here] = 0.0
-    canvas.attenuation_db[here] = 6.0
-    canvas.level_db[cortex] = glow[cortex] + 2.0 * smooth_noise(
-        rng, canvas.x[cortex], depth[cortex], 4.0, 0.3
+    canvas.attenuation_db[here] = 14.0
+    cortex = here & (depth < 1.4)
+    x, deep = canvas.x[cortex], depth[cortex]
+    uneven = 2.5 * smooth_noise(rng, x, deep, 3.0, 1.0)
+    canvas.level_db[cortex] = (
+        CORTEX_DB - 14.0 * severity + dim[cortex] + uneven - 12.0 * np.maximum(deep - 0.3, 0.0)
     )
-    canvas.coherence[cortex] = 0.9
-    canvas.attenuation_db[cortex] = TISSUE_DB_PER_MM
-    canvas.sheets[cortex] = smooth_noise_complex(rng, canvas.x[cortex], depth[cortex], 5.0, 0.2)
+    canvas.coherence[cortex] = 0.85
+    canvas.attenuation_db[here & (depth < 0.5)] = TISSUE_DB_PER_MM
+    canvas.sheets[cortex] = smooth_noise_complex(rng, x, deep, 3.0, 0.2)
     canvas.mirror[cortex] = 1.0
 
 
@@ -310,3 +357,19 @@ def muscle_level_db(severity: float) -> float:
 def muscle_attenuation(severity: float) -> float:
     """Both ways, dB per mm; fatty muscle takes more, so that its deep part and the bone fade."""
     return TISSUE_DB_PER_MM + 0.45 * severity
+
+
+def paint_connective(canvas: Canvas, upper: Curve, lower: Curve, rng: np.random.Generator) -> None:
+    """Fibrofatty tissue around tendons and nerves: grey, with fine level strands."""
+    where = canvas.between(upper, lower)
+    rows = _slab(where)
+    if rows.stop <= rows.start:
+        return
+    inside = where[rows]
+    x, z = canvas.x[rows], canvas.z[rows]
+    warp = smooth_noise(rng, x, z, 3.0, 2.0)
+    ground = -37.0 + 2.5 * smooth_noise(rng, x, z, 3.0, 1.5)
+    fibres = _smoothstep(smooth_noise(rng, x, z + 0.5 * warp, 2.6, 0.24), 0.7, 2.4)
+    level = ground + fibres * np.maximum(-20.0 - ground, 0.0)
+    canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
+    canvas.coherence[rows] = np.where(inside, 0.6 * fibres, canvas.coherence[rows])
