@@ -77,3 +77,14 @@ def test_a_value_without_a_subject_is_left_out_with_its_reason(study, automatic_
 def test_a_patient_row_has_no_number_in_pixels(study, automatic_row, add_run):
     add_run(automatic_row(thickness_px=400.0, csa_px2=9000.0))
     assert not [name for name in study.wide().columns if "_px" in name]
+
+
+def test_the_schema_holds_every_column_of_a_measurement_and_no_other():
+    from usimg.measurement import COLUMNS
+    from usimg.study.schema import FEATURES, SCHEMA
+
+    renamed = {"scale_source": "calibration_source"}
+    identity = ("structure", "site", "side", "plane", "region", "method")
+    assert [renamed.get(name, name) for name in COLUMNS if renamed.get(name, name) not in SCHEMA.names] == []
+    origin = ("row_mm", "col_mm", "scale_source", "confidence", "validated", "flags", "reason")
+    assert [name for name in COLUMNS if name not in (*identity, *origin)] == list(FEATURES)

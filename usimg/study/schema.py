@@ -26,21 +26,44 @@ from usimg.study.files import written_whole
 _POINTS = pa.list_(pa.list_(pa.float64()))  # (row, col) px of the full frame
 _TEXT, _NUMBER, _FLAG = pa.string(), pa.float64(), pa.bool_()
 
-# Numbers and rules of `usimg.measure`, by its own column names; a test holds the two lists together.
+# Numbers and rules of `usimg.measure`, by its own names and in its order; a test holds the two together.
 FEATURES: dict[str, pa.DataType] = {
     "n_parts": pa.int32(),
     "thickness_mm": _NUMBER,
-    "thickness_px": _NUMBER,
     "thickness_rule": _TEXT,
+    "thickness_mean_vertical_mm": _NUMBER,
+    "thickness_mid_vertical_mm": _NUMBER,
+    "thickness_max_vertical_mm": _NUMBER,
+    "thickness_mean_perpendicular_mm": _NUMBER,
+    "thickness_mid_perpendicular_mm": _NUMBER,
+    "thickness_max_perpendicular_mm": _NUMBER,
+    "thickness_px": _NUMBER,
     "csa_mm2": _NUMBER,
-    "csa_px2": _NUMBER,
     "trace_rule": _TEXT,
     "perimeter_mm": _NUMBER,
+    "roundness": _NUMBER,
+    "csa_px2": _NUMBER,
     "perimeter_px": _NUMBER,
     "echo_intensity": _NUMBER,
     "echo_intensity_sd": _NUMBER,
+    "echo_intensity_median": _NUMBER,
+    "echo_intensity_p5": _NUMBER,
+    "echo_intensity_p25": _NUMBER,
+    "echo_intensity_p75": _NUMBER,
+    "echo_intensity_p95": _NUMBER,
+    "echovariation": _NUMBER,
+    "black_fraction": _NUMBER,
+    "saturated_fraction": _NUMBER,
+    "overlay_fraction": _NUMBER,
+    "pixel_count": pa.int32(),
+    "depth_min_mm": _NUMBER,
+    "depth_max_mm": _NUMBER,
     "echo_intensity_protocol": _NUMBER,
+    "echo_intensity_protocol_sd": _NUMBER,
+    "echo_pixel_count": pa.int32(),
     "echo_rule": _TEXT,
+    "definition_verified": _FLAG,
+    "definition_source": _TEXT,
 }
 IDENTITY: dict[str, pa.DataType] = {
     "outline": _TEXT,  # id: hash of target, method and geometry
@@ -127,6 +150,26 @@ def roi_of(row: Mapping[str, Any]) -> Roi:
         )
     except (TypeError, ValueError) as error:
         raise OutlineRefused(f"the study's outline of {row.get('structure')} is damaged: {error}") from None
+
+
+def features_of(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row keeps of a row of `usimg.measure`: numbers, rules, scale, flags, reason.
+
+    Parameters
+    ----------
+    measured : mapping
+        One row of the table, e.g. ``usimg.measure(frame, [roi]).iloc[0]``.
+    """
+    kept = {name: plain(measured[name]) for name in FEATURES}
+    return kept | {
+        "row_mm": plain(measured["row_mm"]),
+        "col_mm": plain(measured["col_mm"]),
+        "calibration_source": _text(measured["scale_source"]),
+        "confidence": plain(measured["confidence"]),
+        "validated": plain(measured["validated"]),
+        "flags": [flag for flag in _text(measured["flags"]).split("; ") if flag],
+        "reason": _text(measured["reason"]),
+    }
 
 
 def target_of(row: Mapping[str, Any]) -> Target:

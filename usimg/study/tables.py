@@ -8,15 +8,33 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from usimg.study.schema import FEATURES, TARGET
+from usimg.study.schema import TARGET
 
 # Design: trusted is a probability of at least one half, and validated.
 TRUSTED = 0.5
 PLACE = ("structure", "site", "side")
 # A number counts only among numbers made by the same rule.
-RULE_OF = {"thickness": "thickness_rule", "csa": "trace_rule", "perimeter": "trace_rule"}
+RULE_OF = {
+    "thickness_mm": "thickness_rule",
+    "csa_mm2": "trace_rule",
+    "perimeter_mm": "trace_rule",
+    "roundness": "trace_rule",
+    "echo_intensity_protocol": "echo_rule",
+}
+# Numbers of a patient row: what is reported of a patient. None in pixels, which differ between devices;
+# the other definitions of thickness and the shape of the histogram stay in the long table.
+WIDE_FEATURES = (
+    "thickness_mm",
+    "csa_mm2",
+    "perimeter_mm",
+    "roundness",
+    "echo_intensity",
+    "echo_intensity_sd",
+    "echovariation",
+    "echo_intensity_protocol",
+)
+STATES_THAT_COUNT = ("automatic", "accepted", "corrected")
 
 
 @dataclass(frozen=True)
@@ -35,12 +53,6 @@ class Wide:
 
     table: pd.DataFrame
     left_out: pd.DataFrame
-
-
-def wide_features() -> list[str]:
-    """Numbers of a patient row: those with a physical unit or a grey level, none in pixels."""
-    numbers = [name for name, kind in FEATURES.items() if kind == pa.float64()]
-    return [name for name in numbers if not name.endswith(("_px", "_px2"))]
 
 
 def counted(
@@ -103,7 +115,6 @@ def wide(current: pd.DataFrame) -> Wide:
     Repeats are averaged. Two measurements that nothing tells apart (the same or no repeat number),
     and repeats measured by different rules, are not: the value stays empty and `Wide.left_out` says why.
     """
-    features = wide_features()
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     left_out: list[dict[str, Any]] = []
     rows = current.copy()
@@ -117,7 +128,7 @@ def wide(current: pd.DataFrame) -> Wide:
     for key, group in rows[rows["counts"]].groupby(["subject", "visit", *PLACE], sort=True):
         subject, visit, *place = (str(part) for part in key)
         cell = cells.setdefault((subject, visit), {"subject": subject, "visit": visit})
-        values, refused = _averaged(group, features)
+        values, refused = _averaged(group)
         prefix = "__".join(place)
         cell |= {f"{prefix}__{name}": value for name, value in values.items()}
         head = group.iloc[0].to_dict()
@@ -125,6 +136,8 @@ def wide(current: pd.DataFrame) -> Wide:
     table = pd.DataFrame(list(cells.values()))
     if table.empty:
         table = pd.DataFrame({"subject": [], "visit": []}, dtype=object)
+    counts = [name for name in table.columns if name.endswith(tuple(f"__n_{s}" for s in STATES_THAT_COUNT))]
+    table = table.astype(dict.fromkeys(counts, "Int64"))
     names = ["subject", "visit", *sorted(set(table.columns) - {"subject", "visit"})]
     return Wide(
         table[names].sort_values(["subject", "visit"], ignore_index=True),
@@ -132,7 +145,7 @@ def wide(current: pd.DataFrame) -> Wide:
     )
 
 
-def _averaged(group: pd.DataFrame, features: list[str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _averaged(group: pd.DataFrame) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     refused: list[tuple[str, str]] = []
     values: dict[str, Any] = {}
     if len(group) > 1 and not _are_repeats(group):
@@ -140,14 +153,14 @@ def _averaged(group: pd.DataFrame, features: list[str]) -> tuple[dict[str, Any],
             f"{len(group)} measurements that nothing tells apart: number them (repeat), or give site and side"
         )
         return {}, [("", why)]
-    for feature, numbers in _numbers(group, features):
-        rule = next((rule for start, rule in RULE_OF.items() if feature.startswith(start)), None)
-        rules = set(group.loc[numbers.index, rule].dropna()) if rule in group.columns else set()
+    for feature, numbers in _numbers(group):
+        rule = RULE_OF.get(feature)
+        rules = set() if rule is None else set(group.loc[numbers.index, rule].dropna())
         if len(rules) > 1:
             refused.append((feature, f"repeats measured by different rules: {', '.join(sorted(rules))}"))
         else:
             values[feature] = float(np.mean(numbers.to_numpy()))
-    for state in ("automatic", "accepted", "corrected"):
+    for state in STATES_THAT_COUNT:
         values[f"n_{state}"] = int((group["state"] == state).sum())
     return values, refused
 
@@ -157,8 +170,8 @@ def _are_repeats(group: pd.DataFrame) -> bool:
     return bool(repeats.notna().all() and repeats.is_unique)
 
 
-def _numbers(group: pd.DataFrame, features: list[str]) -> Iterator[tuple[str, pd.Series[float]]]:
-    for feature in features:
+def _numbers(group: pd.DataFrame) -> Iterator[tuple[str, pd.Series[float]]]:
+    for feature in WIDE_FEATURES:
         numbers = group[feature].dropna()
         if len(numbers):
             yield feature, numbers
