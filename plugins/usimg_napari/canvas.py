@@ -25,6 +25,10 @@ from usimg_napari.review import Page, Review
 EDGE_WIDTH_PX = 1.5
 
 
+# In these modes napari shows handles on the selected shape and acts on it alone.
+_VERTEX_MODES = ("direct", "vertex_insert", "vertex_remove")
+
+
 class Canvas:
     """Shows a review's page in a viewer and brings what the mouse does to its outlines back.
 
@@ -71,6 +75,7 @@ class Canvas:
         self.image.locked = self.outlines.locked = LayerLock.ALL
         self.outlines.events.data.connect(self._on_data)
         self.outlines.events.set_data.connect(self._on_refresh)
+        self.outlines.selected_data.events.items_changed.connect(self._on_selection)
         viewer.dims.events.current_step.connect(self._on_step)
         review.listen(self.paint)
         self.paint()
@@ -104,6 +109,7 @@ class Canvas:
 
     def _open(self) -> None:
         self._painting = True
+        self.image.visible = False  # so that no frame but the page's is decoded on the way
         try:
             frame, stack = self.review.open()
             frame.gray  # noqa: B018  decoded here, where a failure becomes a sentence, not in the drawing
@@ -119,6 +125,7 @@ class Canvas:
         self.image.contrast_limits = (0, 255)
         self.image.reset_contrast_limits_range()
         self.viewer.dims.set_current_step(0, self._page.frame if frame is not None else 0)
+        self.image.visible = True
         if before != (self.image.data.shape, tuple(self.image.scale)):
             self.viewer.reset_view()
         self._painting = False
@@ -141,7 +148,7 @@ class Canvas:
 
     def _select(self) -> None:
         chosen = {i for i, part in enumerate(self._shown) if part.owner == self.review.selected}
-        if set(self.outlines.selected_data) != chosen and self.outlines.mode == "direct":
+        if set(self.outlines.selected_data) != chosen and self.outlines.mode in _VERTEX_MODES:
             self.outlines.selected_data = chosen
 
     # From the screen to the review
@@ -211,6 +218,7 @@ class Canvas:
 
     def _put_back(self) -> None:
         self.say("An outline is not deleted here: reject it with a reason (R), or draw it anew (D)")
+        self._draw([])  # napari keeps a colour too many when a vertex takes its shape along
         self._fill()
 
     def _fill(self) -> None:
@@ -235,6 +243,14 @@ class Canvas:
             return redrawn(self._rois[owner], own, author=self.review.author)
         except UsimgError:  # fewer than three vertices, for a moment
             return None
+
+    def _on_selection(self, added: Any = None, removed: Any = None) -> None:
+        """A click on an outline selects it in the review too; one beside them changes nothing there."""
+        if self._painting or len(self.outlines.data) != len(self._shown):
+            return
+        owners = {self._shown[i].owner for i in self.outlines.selected_data}
+        if len(owners) == 1:
+            self.review.select(owners.pop())
 
     def _on_step(self, event: Any = None) -> None:
         """An outline belongs to one frame of a clip: on the others it is not shown."""
@@ -277,5 +293,5 @@ class Canvas:
     def mode(self, name: str) -> None:
         """What a click on the outlines does: ``"direct"``, ``"vertex_insert"``, ... (napari's names)."""
         self.viewer.layers.selection.active = self.outlines
-        self._select()
         self.outlines.mode = name
+        self._select()

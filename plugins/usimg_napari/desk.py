@@ -15,7 +15,7 @@ from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.decisions import Decision, Sitting, Target
 from usimg.study.private import short
-from usimg.study.schema import FEATURES, outline_of, plain, roi_of, target_of
+from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
 from usimg_napari.lazy import FrameStack
 from usimg_napari.review import Held, Page, Status
 
@@ -120,8 +120,7 @@ class StudyDesk:
         sitting, place = self._at(author), self._places[held.target]
         if verb == "outline":
             frame, _ = self.open_page(page)
-            row = usimg.measure(frame, [held.roi]).iloc[0].to_dict()
-            values = {name: plain(row[name]) for name in (*FEATURES, "flags", "reason") if name in row}
+            values = features_of(_records(usimg.measure(frame, [held.roi]))[0])
             decision = sitting.outline(place.target, outline_of(held.roi), values, parents=place.heads)
             after = replace(place, outline=decision.id, heads=(decision.id,))
         elif verb == "accept":

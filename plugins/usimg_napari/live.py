@@ -6,11 +6,10 @@ sees while dragging is what will be stored.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pandas as pd
 
 import usimg
 from usimg import Calibration, Frame, Roi
@@ -18,11 +17,22 @@ from usimg import Calibration, Frame, Roi
 
 @dataclass(frozen=True)
 class Numbers:
-    """One outline's numbers as text for the screen; empty text where there is none, ``reason`` says why."""
+    """One outline's numbers as text for the screen.
+
+    Attributes
+    ----------
+    thickness, area, echo : str
+        With their units; empty where there is none.
+    flags : str
+        Reasons to look again.
+    reason : str
+        Why a number is missing.
+    """
 
     thickness: str = ""
     area: str = ""
     echo: str = ""
+    flags: str = ""
     reason: str = ""
 
     @property
@@ -65,13 +75,11 @@ def _read(row: dict[Any, Any]) -> Numbers:
     thickness = _first(row, ("thickness_mm", "{:.1f} mm"), ("thickness_px", "{:.0f} px"))
     area = _first(row, ("csa_mm2", "{:.1f} mm²"), ("csa_px2", "{:.0f} px²"))
     echo = _first(row, ("echo_intensity", "EI {:.1f}"))
-    reason = row.get("reason")
-    return Numbers(thickness, area, echo, reason if isinstance(reason, str) else "")
+    return Numbers(thickness, area, echo, row["flags"], row["reason"])
 
 
 def _first(row: dict[Any, Any], *columns: tuple[str, str]) -> str:
     for column, style in columns:
-        value = row.get(column)
-        if value is not None and not pd.isna(value):
-            return style.format(float(value))
+        if not math.isnan(row[column]):
+            return style.format(row[column])
     return ""

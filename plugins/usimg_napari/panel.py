@@ -138,7 +138,8 @@ class ReviewPanel(QWidget):
         self.table.setCurrentCell(review.selected, 0)
         self.table.blockSignals(False)
         chosen = review.held[review.selected]
-        said = (self.canvas.problem, chosen.reason, *chosen.roi.flags, numbers[review.selected].reason)
+        own = numbers[review.selected]
+        said = (self.canvas.problem, chosen.reason, own.flags, own.reason)
         self.flags.setText("\n".join(dict.fromkeys(word for word in said if word)))
         self.buttons["undo"].setEnabled(review.can_undo)
         self.buttons["redo"].setEnabled(review.can_redo)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,13 @@ with warnings.catch_warnings():
     # napari and its dependencies warn of pydantic's own deprecations while they are imported.
     warnings.simplefilter("ignore")
     from napari.components import ViewerModel
+    from napari.utils._proxies import ReadOnlyWrapper
+    from napari.utils.interactions import (
+        mouse_double_click_callbacks,
+        mouse_move_callbacks,
+        mouse_press_callbacks,
+        mouse_release_callbacks,
+    )
 
     from usimg_napari.canvas import Canvas
     from usimg_napari.lazy import FrameStack
@@ -146,7 +155,51 @@ def model() -> ViewerModel:
 def canvas(model, review, said) -> Canvas:
     canvas = Canvas(model, review, said.append)
     canvas.mode("direct")
+    # What a canvas on the screen would tell: 0.02 mm a screen pixel, so a vertex is about 2 px across.
+    canvas.outlines._update_draw(0.02, np.array([[0, 0], [200, 240]]), (800, 960))
     return canvas
+
+
+@dataclass
+class Mouse:
+    """Presses, moves and releases on a layer, through the callbacks that napari's own mouse calls."""
+
+    layer: Any
+    position: tuple[float, float] = (0.0, 0.0)
+    down: bool = False
+
+    def _event(self, kind: str, at: tuple[float, float]) -> Any:
+        self.position = at
+        world = (0.0, *self.layer.data_to_world(at))
+        event = SimpleNamespace(
+            type=kind, position=world, pos=np.array(at, float) * 10, modifiers=(), button=1,
+            dims_displayed=[1, 2], dims_point=[0.0, 0.0, 0.0], view_direction=None, up_direction=None,
+            is_dragging=kind == "mouse_move" and self.down, handled=False,
+        )  # fmt: skip
+        return ReadOnlyWrapper(event, exceptions=("handled",))
+
+    def press(self, row: float, col: float) -> None:
+        self.down = True
+        mouse_press_callbacks(self.layer, self._event("mouse_press", (row, col)))
+
+    def move(self, row: float, col: float) -> None:
+        mouse_move_callbacks(self.layer, self._event("mouse_move", (row, col)))
+
+    def release(self) -> None:
+        self.down = False
+        mouse_release_callbacks(self.layer, self._event("mouse_release", self.position))
+
+    def click(self, row: float, col: float) -> None:
+        self.press(row, col)
+        self.release()
+
+    def double_click(self, row: float, col: float) -> None:
+        mouse_double_click_callbacks(self.layer, self._event("mouse_double_click", (row, col)))
+
+
+@pytest.fixture
+def mouse(canvas) -> Mouse:
+    return Mouse(canvas.outlines)
 
 
 @pytest.fixture(scope="session")
