@@ -213,19 +213,20 @@ def paint(shown: Crop, shapes: Sequence[Shape], *, width: int = 2, scale_bar: bo
 
 
 def data_uri(shown: Crop) -> str:
-    """The crop as a WebP data URI of at most about `PAGE_BYTES`.
+    """The crop as a WebP data URI of at most `PAGE_BYTES` before its encoding as text.
 
-    Speckle is noise to a compressor: quality falls step by step until the picture fits.
+    Speckle is noise to a compressor: quality falls step by step until the picture fits, then size.
     """
     image = Image.fromarray(shown.grey)
-    encoded = b""
-    for quality in (82, 70, 55, 40, 25):
-        buffer = io.BytesIO()
-        image.save(buffer, "WEBP", quality=quality, method=4)
-        encoded = buffer.getvalue()
-        if len(encoded) <= PAGE_BYTES:
-            break
-    return "data:image/webp;base64," + b64encode(encoded).decode("ascii")
+    while True:
+        for quality in (82, 70, 55, 40):
+            buffer = io.BytesIO()
+            image.save(buffer, "WEBP", quality=quality, method=2)
+            if buffer.tell() <= PAGE_BYTES:
+                return "data:image/webp;base64," + b64encode(buffer.getvalue()).decode("ascii")
+        image = image.resize(
+            (max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.BOX
+        )
 
 
 def _box(area: NDArray[np.bool_], shapes: Sequence[Shape]) -> tuple[int, int, int, int]:
