@@ -37,7 +37,7 @@ def keep_outline(
         The frame cannot be decoded.
     """
     drawn = replace(roi, structure=target.structure, site=target.site, side=target.side, confidence=1.0)
-    values = features_of(measure(frame, [drawn]).iloc[0])
+    values = features_of(measure(frame, [drawn]).iloc[0].to_dict())
     # Confidence and validation are a method's, not a person's.
     values |= {"plane": roi.plane, "confidence": None, "validated": None}
     return sitting.outline(target, outline_of(drawn), values, parents=parents)

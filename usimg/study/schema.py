@@ -152,13 +152,13 @@ def roi_of(row: Mapping[str, Any]) -> Roi:
         raise OutlineRefused(f"the study's outline of {row.get('structure')} is damaged: {error}") from None
 
 
-def features_of(measured: Mapping[str, Any]) -> dict[str, Any]:
+def features_of(measured: Mapping[Any, Any]) -> dict[str, Any]:
     """What a row keeps of a row of `usimg.measure`: numbers, rules, scale, flags, reason.
 
     Parameters
     ----------
     measured : mapping
-        One row of the table, e.g. ``usimg.measure(frame, [roi]).iloc[0]``.
+        One row of the table, e.g. ``usimg.measure(frame, [roi]).iloc[0].to_dict()``.
     """
     kept = {name: plain(measured[name]) for name in FEATURES}
     return kept | {

@@ -1,0 +1,259 @@
+"""One scan through the pipeline: read, outline, measure, rows for the study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import usimg
+from usimg import anatomy
+from usimg.errors import UsimgError
+from usimg.extract.surveying import sha256
+from usimg.measurement import measure
+from usimg.opening import read
+from usimg.outline import segment
+from usimg.outline.segmenter import BUILT_IN, get
+from usimg.roi import Roi
+from usimg.scan import Calibration, Frame, Header, Scan
+from usimg.study.canonical import content_id
+from usimg.study.decisions import Target
+from usimg.study.manifest import Label
+from usimg.study.schema import features_of, outline_id, outline_of
+
+# Kinds of picture on which depth is depth and grey is tissue; colour lies over a B-mode picture.
+MEASURABLE = ("b_mode", "colour_doppler", "dual")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScanRows:
+    """What one file came to.
+
+    Attributes
+    ----------
+    scan : str
+        SHA-256 of the file.
+    rows : list of dict
+        Columns of `usimg.study.schema.SCHEMA` without ``run`` and ``generation``.
+    problem : str
+        The whole message of what went wrong, for the console and ``private/``; it may name the file.
+    """
+
+    scan: str
+    rows: list[Row] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether some of it could not be read or measured at all."""
+        return any(row["status"] == "failed" for row in self.rows)
+
+
+def method_of(segmenter: str = BUILT_IN) -> str:
+    """Name and version of a segmenter, as rows and runs keep it; raises `OutlineRefused`."""
+    one = get(segmenter)
+    return f"{one.name} {one.version}"
+
+
+def work_id(labels: Iterable[Label], method: str) -> str:
+    """Hash of what is asked of a scan: a run does again only what was asked otherwise before."""
+    return content_id({"labels": [asdict(label) for label in labels], "method": method})
+
+
+def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = BUILT_IN) -> ScanRows:
+    """Outline and measure what the labels say the scan shows.
+
+    Errors of the file become rows with status ``failed`` and a reason; only what is wrong with the
+    call raises.
+
+    Parameters
+    ----------
+    path : path
+    labels : iterable of Label
+        One picture each; a view yields several structures. Subjects are study ids.
+    segmenter : str
+        Name of a registered segmenter.
+
+    Raises
+    ------
+    OutlineRefused
+        No such segmenter.
+    FileRefused
+        The file is gone.
+    """
+    path = Path(path)
+    labels = tuple(labels)
+    common: Row = {
+        "method": method_of(segmenter),
+        "usimg_version": usimg.__version__,
+        "protocol": anatomy.generic_protocol().name,
+        "work": work_id(labels, method_of(segmenter)),
+    }
+    scan: Scan | None = None
+    rows: list[Row] = []
+    problems: list[str] = []
+    try:
+        scan = read(path)
+    except UsimgError as error:
+        problems.append(str(error))
+        identity = identity_of(path)
+        rows += [_failed(label, _without_names(error, path)) for label in labels]
+    else:
+        identity = scan.id
+        common |= {"device": device_of(scan.header)}
+        for label in labels:
+            try:
+                rows += _rows_of_label(scan, label, segmenter)
+            except UsimgError as error:
+                problems.append(str(error))
+                rows.append(_failed(label, _without_names(error, path)))
+    return ScanRows(
+        identity, [_with_id(row | common | {"scan": identity}) for row in rows], "; ".join(problems)
+    )
+
+
+def identity_of(path: str | Path) -> str:
+    """SHA-256 of a file's bytes; of a file that cannot be read, of its path, so that two stay apart."""
+    return sha256(path) or content_id({"unreadable": str(path)})
+
+
+def device_of(header: Header) -> str:
+    """Maker, model and probe in one line; what is not known is not made up."""
+    parts = (header.manufacturer, header.model, header.probe)
+    return " | ".join(" ".join(part.split()) for part in parts if part and part.strip())
+
+
+def crashed(path: str | Path, labels: Iterable[Label], reason: str, *, segmenter: str = BUILT_IN) -> ScanRows:
+    """Rows of a scan that took its process down; the file's bytes are all that is known of it."""
+    labels = tuple(labels)
+    method = method_of(segmenter)
+    common = {"scan": identity_of(path), "method": method, "work": work_id(labels, method)}
+    common["usimg_version"] = usimg.__version__
+    rows = [_with_id(_failed(label, reason) | common) for label in labels]
+    return ScanRows(common["scan"], rows, f"{Path(path).name}: {reason}")
+
+
+def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
+    if not label.says_what:
+        return [_failed(label, "nothing says which structure it shows; label it in a manifest")]
+    frame = _frame(scan, label)
+    kind = frame.kind
+    if kind.name not in MEASURABLE:
+        shown = kind.name.replace("_", " ")
+        return [_failed(label, f"shows {shown}, not a B-mode picture: nothing to measure")]
+    found = segment(
+        frame,
+        label.view or label.structure,
+        plane=label.plane or None,
+        site=label.site or None,
+        segmenter=segmenter,
+    )
+    pixels = frame.pixels
+    seen = {
+        "frame": frame.index,
+        "kind": kind.name,
+        "decoder": pixels.decoder,
+        "grey_rule": pixels.grey_rule,
+    }
+    rows: list[Row] = []
+    for structure, site in _asked(label):
+        rois = [roi for roi in found if roi.structure == structure]
+        if label.region is not None:
+            rois = [roi for roi in rois if roi.region == label.region]
+        drawn = [roi for roi in rois if roi.polygons or roi.line is not None]
+        named = {"structure": structure, "site": site}
+        row = _measured(frame, drawn[0], label) if drawn else _not_found(rois, label)
+        rows.append(row | named | seen)
+    return rows
+
+
+def _frame(scan: Scan, label: Label) -> Frame:
+    """The frame a label is about, the middle one when it does not say, with the scale it gives."""
+    index = len(scan.frames) // 2 if label.frame is None else label.frame
+    if not 0 <= index < len(scan.frames):
+        raise UsimgError(
+            f"{scan.name}: the manifest asks for frame {index}; the file has {len(scan.frames)}, from 0"
+        )
+    frame = scan.frames[index]
+    if label.region is not None and label.region not in {region.index for region in frame.regions}:
+        raise UsimgError(
+            f"{scan.name}: the manifest asks for region {label.region}; the file has"
+            f" {[region.index for region in frame.regions] or 'none'}"
+        )
+    if label.spacing is None:
+        return frame
+    row_mm, col_mm = label.spacing
+    return frame.with_calibration(
+        Calibration(row_mm, col_mm, "given", region=label.region, detail="given in the manifest")
+    )
+
+
+def _asked(label: Label) -> list[tuple[str, str]]:
+    """(structure, site) of everything that a label asks for."""
+    if not label.view:
+        return [(label.structure, label.site)]
+    view = anatomy.view(label.view)
+    return [(name, label.site or view.sites.get(name, "")) for name in view.structures]
+
+
+def _measured(frame: Frame, roi: Roi, label: Label) -> Row:
+    roi = replace(roi, side=label.side)
+    table = measure(frame, [roi])
+    return (
+        _identity(label)
+        | features_of(table.iloc[0].to_dict())
+        | outline_of(roi)
+        | {
+            "status": "measured",
+            "plane": roi.plane or label.plane,
+        }
+    )
+
+
+def _not_found(rois: list[Roi], label: Label) -> Row:
+    why = "; ".join(flag for roi in rois[:1] for flag in roi.flags)
+    return _identity(label) | {"status": "empty", "reason": why or "no credible outline was found"}
+
+
+def _failed(label: Label, reason: str) -> Row:
+    return _identity(label) | {"status": "failed", "reason": reason, "frame": label.frame}
+
+
+def _identity(label: Label) -> Row:
+    return {
+        "subject": label.subject,
+        "visit": label.visit,
+        "view": label.view,
+        "structure": label.structure,
+        "site": label.site,
+        "side": label.side,
+        "plane": label.plane,
+        "repeat": label.repeat,
+        "region": label.region,
+        "label_source": label.source,
+        "flags": [],
+        "reason": "",
+    }
+
+
+def _with_id(row: Row) -> Row:
+    target = Target(
+        scan=row["scan"],
+        frame=row.get("frame") or 0,
+        region=row["region"],
+        structure=row["structure"],
+        site=row["site"],
+        side=row["side"],
+        repeat=row["repeat"],
+    )
+    return row | {"outline": outline_id(target, row["method"], row)}
+
+
+def _without_names(error: UsimgError, path: Path) -> str:
+    """A message as the study may keep it: paths and file names count as patients' names."""
+    text = str(error)
+    for name in (str(path), str(path.resolve()), path.as_posix(), path.name):
+        text = text.replace(f"{name}: ", "").replace(name, "the file")
+    return text
