@@ -9,7 +9,11 @@ from usimg.picture.scan_area import find_scan_area
 from usimg.scan import Kind, Picture
 
 if TYPE_CHECKING:
-    from usimg.scan import Frame
+    from usimg.scan import Frame, Region
+
+
+def _fits(region: Region) -> bool:
+    return region.declared[2] - region.box[2] <= 1 and region.declared[3] - region.box[3] <= 1
 
 
 def describe(frame: Frame) -> Picture:
@@ -21,7 +25,9 @@ def describe(frame: Frame) -> Picture:
         Both masks (rows, cols) bool, read-only.
     """
     pixels = frame.pixels
-    area = find_scan_area(pixels.gray, tuple(region.box for region in frame.tissue_regions))
+    # a region that reaches outside belongs to a picture of another size
+    boxes = tuple(r.box for r in frame.tissue_regions if _fits(r))
+    area = find_scan_area(pixels.gray, boxes)
     overlays = coloured(pixels.rgb, frame.shape)
     area.setflags(write=False)
     overlays.setflags(write=False)
