@@ -217,7 +217,7 @@ def test_failures_are_grouped_by_reason_with_what_to_do():
     ("contents", "says"),
     [
         (Contents(tiles=()), "No scan was found"),
-        (Contents(tiles=(), unreadable=frozenset("ab")), "2 scans: 0 measured, 2 could not be read."),
+        (Contents(tiles=(), failed=frozenset("ab")), "2 scans: 0 measured, 2 failed."),
         (Contents(tiles=(tile(),)), "1 scan: 1 measured. Of 1 outline, a person has decided on none."),
         (
             Contents(tiles=(tile("a", measurement(0.3)), tile("b", measurement(1.0, state="accepted")))),

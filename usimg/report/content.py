@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from usimg.report.drawing import Shape
 
@@ -16,6 +16,14 @@ TRUSTED = 0.5
 # would say nothing about the rest.
 SAMPLE_SHARE = 0.25
 SAMPLE_SEED = 0
+# A word of a reason -> what to do; any other failure is one of the file.
+ADVICE = {
+    "manifest": (
+        "usimg info STUDY --scan HASH shows which file this is; correct its line in the manifest and run"
+        " usimg extract again: only what is new is done."
+    ),
+    "not a B-mode picture": "Nothing, when the picture shows no tissue; else label another frame of it.",
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +51,7 @@ class Measurement:
     trace_rule: str = ""
     echo_intensity: float | None = None
     echo_intensity_sd: float | None = None
+    echo_intensity_protocol: float | None = None
     confidence: float | None = None
     validated: bool = False
     state: str = "automatic"
@@ -196,7 +205,7 @@ class Contents:
     runs: tuple[RunInfo, ...] = ()
     synthetic: int = 0
     problems: tuple[str, ...] = ()
-    unreadable: frozenset[str] = field(default_factory=frozenset)
+    failed: frozenset[str] = frozenset()
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -205,8 +214,8 @@ class Contents:
 
     @property
     def scans(self) -> int:
-        """Scans that were looked at, readable or not."""
-        return len({tile.scan for tile in self.tiles} | self.unreadable)
+        """Scans that were looked at, failed ones too."""
+        return len({tile.scan for tile in self.tiles} | self.failed)
 
     @property
     def measured_scans(self) -> int:
@@ -219,13 +228,13 @@ def headline(contents: Contents) -> str:
     scans, measured = contents.scans, contents.measured_scans
     if not scans:
         return "No scan was found, so nothing was measured."
-    unreadable = len(contents.unreadable)
-    silent = scans - measured - unreadable
+    failed = len(contents.failed)
+    silent = scans - measured - failed
     parts = [f"{_count(scans, 'scan')}: {measured} measured"]
     if silent:
         parts.append(f"{silent} without a number")
-    if unreadable:
-        parts.append(f"{unreadable} could not be read")
+    if failed:
+        parts.append(f"{failed} failed")
     outlines = [m for m in contents.measurements if m.measured]
     sentence = ", ".join(parts) + "."
     if not outlines:
@@ -295,9 +304,12 @@ def grouped(failures: Iterable[Failure]) -> list[FailureGroup]:
 
 
 def advice(failure: Failure) -> str:
-    """What to do next, by what was not found."""
+    """What to do next."""
     if failure.what:
         return f"Open the study with usimg review and outline the {failure.what}, or mark it as not shown."
+    for sign, what_to_do in ADVICE.items():
+        if sign in failure.reason:
+            return what_to_do
     return (
         "usimg info STUDY --scan HASH shows which file this is; export it again from the scanner or PACS,"
         " then run usimg extract again: only what is new is done."

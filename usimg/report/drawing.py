@@ -55,12 +55,16 @@ class Shape:
         (row, col) px of the full frame.
     line : (2, 2) array or None
         A caliper.
+    echo_region : tuple of (N, 2) arrays
+        The part that the protocol takes grey levels from, where that is not the whole outline; pages
+        draw it dashed.
     colour : str
         ``#RRGGBB``.
     """
 
     polygons: tuple[FloatArray, ...] = ()
     line: FloatArray | None = None
+    echo_region: tuple[FloatArray, ...] = ()
     colour: str = OTHER
 
     @property

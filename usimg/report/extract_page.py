@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from usimg.pages import render, write_page
 from usimg.report.content import (
@@ -20,8 +21,14 @@ from usimg.report.content import (
     headline,
     structures_of,
 )
-from usimg.report.drawing import Crop, data_uri, svg_path, view_box
+from usimg.report.drawing import Crop, Shape, data_uri, svg_path, view_box
+from usimg.report.gather import Pictures, gather
 
+if TYPE_CHECKING:
+    from usimg.study import Study
+
+# Pictures in a report before it shows the worst and a sample: as many as a person looks through.
+LIMIT = 200
 # Scans named under a reason before the rest is only counted.
 LISTED = 12
 
@@ -40,6 +47,31 @@ class Picture:
 
 
 PictureOf = Callable[[Tile], "Crop | str"]
+
+
+def extract_report(study: Study, path: str | os.PathLike[str], *, limit: int = LIMIT) -> Path:
+    """Write the report of a study: one HTML file, all outlines over their pictures, worst first.
+
+    Parameters
+    ----------
+    study : Study
+    path : path
+        Where the page goes; it is written whole or not at all.
+    limit : int
+        Pictures shown. A larger study shows this many of the lowest confidence, and a random sample
+        of the others.
+
+    Returns
+    -------
+    Path
+        Where the page lies.
+
+    Notes
+    -----
+    Scans are named by their short hash, subjects by their study id; pictures are cut to the scan
+    area and black outside it; the page asks nothing of the network.
+    """
+    return write_extract_page(gather(study), Pictures(study), path, limit=limit)
 
 
 def write_extract_page(
@@ -73,7 +105,8 @@ def write_extract_page(
         listed=LISTED,
         seed=SAMPLE_SEED,
         words=_words,
-        path_of=lambda m: svg_path(m.shape) if m.shape is not None else "",
+        path_of=svg_path,
+        echo_path_of=lambda shape: svg_path(Shape(polygons=shape.echo_region)),
         doubtful=_doubtful,
     )
     return write_page(path, html)

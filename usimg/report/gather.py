@@ -9,9 +9,10 @@ import pandas as pd
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown, OutlineRefused, UsimgError
+from usimg.measurement.echo_roi import echo_region
 from usimg.opening import read
 from usimg.report.content import Contents, Definition, Failure, Measurement, RunInfo, Tile
-from usimg.report.drawing import PAGE_SIDE_PX, Crop, Shape, colour_of, crop
+from usimg.report.drawing import PAGE_SIDE_PX, Crop, FloatArray, Shape, colour_of, crop
 from usimg.study import roi_of
 from usimg.study.private import short
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # What of a run's record is shown. Named one by one: a record may grow, a report must not leak.
 RUN_FACTS = {
     "started": "started",
+    "status": "status",
     "seconds": "seconds",
     "usimg_version": "usimg",
     "method": "outlines by",
@@ -37,7 +39,7 @@ SYNTHETIC = "usimg"
 
 
 def gather(study: Study) -> Contents:
-    """Everything a report says, read from the study's folder; pictures are left for `frame_picture`."""
+    """Everything a report says, read from the study's folder; pictures are left for `Pictures`."""
     rows = study.current(geometry=True)
     shown = rows[rows["state"] != "failed"]
     failed = rows[rows["state"] == "failed"]
@@ -49,18 +51,29 @@ def gather(study: Study) -> Contents:
         tiles=tiles,
         failures=(*(_failure(row) for row in _records(failed)), *_not_found(tiles)),
         definitions=_definitions(shown),
-        runs=tuple(_run(record) for record in study.run_records()),
+        runs=tuple(_run(record) for record in reversed(study.run_records())),
         synthetic=len({row["scan"] for row in _records(rows) if _is_synthetic(row)}),
         problems=tuple(study.fold(geometry=False).problems),
-        unreadable=frozenset(short(scan) for scan in set(failed["scan"]) - set(shown["scan"])),
+        failed=frozenset(short(scan) for scan in set(failed["scan"]) - set(shown["scan"])),
     )
 
 
 class Pictures:
-    """Opens the scan of a tile and cuts its picture; a scan is opened once for all its tiles in a row."""
+    """Opens the scan of a tile and cuts its picture.
 
-    def __init__(self, study: Study) -> None:
+    Parameters
+    ----------
+    study : Study
+    longest_side : int
+        Of the crops, px.
+    enlarge : bool
+        Whether smaller crops are brought to that size too.
+    """
+
+    def __init__(self, study: Study, *, longest_side: int = PAGE_SIDE_PX, enlarge: bool = False) -> None:
         self._study = study
+        self._longest_side = longest_side
+        self._enlarge = enlarge
 
     def __call__(self, tile: Tile) -> Crop | str:
         """The crop, or why there is none."""
@@ -74,32 +87,31 @@ class Pictures:
         except IndexError:
             return "The file has fewer frames than when it was measured; run usimg extract again."
         shapes = [m.shape for m in tile.measurements if m.shape is not None]
-        return frame_picture(frame, tile.region, shapes)
+        return self._cut(frame, tile.region, shapes)
+
+    def _cut(self, frame: Frame, region: int | None, shapes: list[Shape]) -> Crop | str:
+        held = next((r for r in frame.regions if r.index == region), None)
+        calibration = frame.calibration if held is None else held.calibration or frame.calibration
+        try:
+            shown = crop(
+                frame.gray,
+                frame.scan_area,
+                within=None if held is None else held.box,
+                shapes=shapes,
+                spacing=None if calibration is None else calibration.spacing,
+                longest_side=self._longest_side,
+                enlarge=self._enlarge,
+            )
+        except UsimgError:
+            return "The picture cannot be decoded any more."
+        return shown or "No scan area was found, so text could not be masked: the picture is withheld."
 
 
-def frame_picture(frame: Frame, region: int | None, shapes: list[Shape]) -> Crop | str:
-    """The part of a frame that a tile shows, or why it is not shown."""
-    held = next((r for r in frame.regions if r.index == region), None)
-    calibration = frame.calibration if held is None else held.calibration or frame.calibration
-    try:
-        shown = crop(
-            frame.gray,
-            frame.scan_area,
-            within=None if held is None else held.box,
-            shapes=shapes,
-            spacing=None if calibration is None else calibration.spacing,
-            longest_side=PAGE_SIDE_PX,
-        )
-    except UsimgError:
-        return "The picture cannot be decoded any more."
-    return shown or "No scan area was found, so text could not be masked: the picture is withheld."
-
-
-def shape_of(roi: Roi, kind: str) -> Shape | None:
+def shape_of(roi: Roi, kind: str, *, echo_region: tuple[FloatArray, ...] = ()) -> Shape | None:
     """What to draw of a Roi; None when it is empty."""
     if not roi.polygons and roi.line is None:
         return None
-    return Shape(polygons=roi.polygons, line=roi.line, colour=colour_of(kind))
+    return Shape(polygons=roi.polygons, line=roi.line, echo_region=echo_region, colour=colour_of(kind))
 
 
 def named(structure: str) -> tuple[str, str]:
@@ -137,7 +149,8 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
     label, kind = named(structure)
     reason = _text(row, "reason")
     try:
-        shape = shape_of(roi_of(row), kind)
+        roi = roi_of(row)
+        shape = shape_of(roi, kind, echo_region=_echo_region(row, roi))
     except OutlineRefused as error:
         shape, reason = None, reason or str(error)
     return Measurement(
@@ -154,6 +167,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         trace_rule=_text(row, "trace_rule"),
         echo_intensity=_number(row, "echo_intensity"),
         echo_intensity_sd=_number(row, "echo_intensity_sd"),
+        echo_intensity_protocol=_number(row, "echo_intensity_protocol"),
         confidence=_number(row, "confidence"),
         validated=bool(row.get("validated")) if pd.notna(row.get("validated")) else False,
         state=_text(row, "state"),
@@ -163,6 +177,21 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         reason=reason,
         shape=shape,
     )
+
+
+def _echo_region(row: Mapping[str, Any], roi: Roi) -> tuple[FloatArray, ...]:
+    """The protocol's region of a row, when it is apart from the outline and the one that was measured."""
+    if _number(row, "echo_intensity_protocol") is None:
+        return ()
+    row_mm, col_mm = _number(row, "row_mm"), _number(row, "col_mm")
+    try:
+        region = anatomy.generic_protocol().echo_roi_of(anatomy.structure(roi.structure), roi.site)
+        if region.is_whole or region.rule != _text(row, "echo_rule") or row_mm is None or col_mm is None:
+            return ()
+        edges = None if roi.upper is None or roi.lower is None else (roi.upper, roi.lower)
+        return echo_region(roi.polygons, region, (row_mm, col_mm), edges=edges)
+    except (AnatomyUnknown, OutlineRefused):
+        return ()
 
 
 def _failure(row: Mapping[str, Any]) -> Failure:
@@ -215,7 +244,7 @@ def _listed(structure: str, site: str) -> dict[str, Any]:
 
 def _run(record: Mapping[str, Any]) -> RunInfo:
     facts = [(label, _said(record[key])) for key, label in RUN_FACTS.items() if record.get(key)]
-    return RunInfo(name=f"run {record.get('run', '')}".strip(), facts=tuple(facts))
+    return RunInfo(name=str(record.get("run", "")), facts=tuple(facts))
 
 
 def _said(value: Any) -> str:
