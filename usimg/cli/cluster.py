@@ -1,0 +1,140 @@
+"""``usimg cluster``: patients in parts along severity, and what that does and does not show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from usimg.cli.screen import complain, print_json, say
+from usimg.errors import StudyRefused
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from usimg.phenotype import Phenotypes
+
+
+def cluster(
+    table: Annotated[Path, typer.Argument(exists=True, help="A study, or a CSV with a row per patient.")],
+    *,
+    visit: Annotated[str, typer.Option(help="Which visit, where patients have several.")] = "",
+    include_unvalidated: Annotated[
+        bool, typer.Option("--include-unvalidated", help="Take outlines that nobody validated too.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page and the labels.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Split patients by their measurements: k, silhouette, who is where, and why this shows no groups.
+
+    Example: usimg cluster my_study
+    """
+    from usimg.phenotype import cluster as split
+
+    patients = _patients(table, visit, include_unvalidated=include_unvalidated)
+    features, roles = _features(patients)
+    result = split(features, roles=roles)
+    page = _write(result, out) if out is not None else None
+    if as_json:
+        print_json(_as_json(result, page))
+    else:
+        _show(result, page)
+
+
+def _patients(path: Path, visit: str, *, include_unvalidated: bool) -> pd.DataFrame:
+    """One row per patient, by subject."""
+    if path.is_dir():
+        from usimg.study import Study
+
+        rows = Study.open(path).wide(include_unvalidated=include_unvalidated)
+        if rows.empty:
+            raise StudyRefused(
+                f"{path}: no patient has a value that counts; accept outlines (usimg review {path}),"
+                " or take those that nobody validated with --include-unvalidated"
+            )
+    else:
+        rows = _read(path)
+    if "visit" in rows:
+        visits = sorted(set(rows["visit"].astype(str)))
+        if visit:
+            rows = rows[rows["visit"].astype(str) == visit]
+        elif rows["subject"].duplicated().any():
+            raise StudyRefused(f"patients have several visits ({', '.join(visits)}); choose one with --visit")
+        rows = rows.drop(columns="visit")
+    return rows.set_index("subject")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    from usimg.study.delimited import number, read_rows
+
+    rows = [row for _, row in read_rows(path, required=("subject",))]
+    table = pd.DataFrame(rows)
+    for name in table.columns.difference(["subject", "visit"]):
+        try:
+            table[name] = [number(text) if text else float("nan") for text in table[name]]
+        except ValueError as error:
+            raise StudyRefused(f"{path.name}, column {name}: {error}") from None
+    return table
+
+
+def _features(patients: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str] | None]:
+    """The columns whose role is known; a table without any is taken as it is.
+
+    Echo intensity over the whole outline is left out where the protocol's region gave one: two
+    nearly equal columns would count the same thing twice.
+    """
+    from usimg.phenotype import columns_with_role
+
+    roles = columns_with_role(patients.columns)
+    if not roles:
+        return patients, None
+    twice = [name for name in roles if f"{name}_protocol" in roles]
+    return patients[[name for name in roles if name not in twice]], None
+
+
+def _write(result: Phenotypes, folder: Path) -> Path:
+    from usimg.study.delimited import write_rows
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        (str(patient), label, float(severity))
+        for patient, label, severity in zip(result.labels.index, result.labels, result.severity, strict=True)
+    ]
+    write_rows(folder / "labels.csv", ("subject", "label", "severity_sd"), rows)
+    return result.report(folder / "phenotypes.html")
+
+
+def _show(result: Phenotypes, page: Path | None) -> None:
+    say(f"{len(result.labels)} patients, {len(result.roles)} features")
+    say(f"k = {result.k}, silhouette {result.silhouette:.2f}")
+    for label, members in result.labels.groupby(result.labels, sort=False):
+        say(f"  {label}: {', '.join(map(str, members.index))}")
+    say(result.claim, "bold")
+    say(result.reason)
+    for note in result.notes:
+        say(note)
+    for kind, left_out in (("patient", result.excluded), ("feature", result.dropped)):
+        for name, why in left_out.items():
+            complain(f"{kind} {name} left out: {why}", "yellow")
+    if page is not None:
+        say(f"page     {page}", "bold")
+
+
+def _as_json(result: Phenotypes, page: Path | None) -> dict[str, Any]:
+    return {
+        "k": result.k,
+        "silhouette": result.silhouette,
+        "claim": result.claim,
+        "reason": result.reason,
+        "labels": {str(k): v for k, v in result.labels.items()},
+        "severity_sd": {str(k): float(v) for k, v in result.severity.items()},
+        "label_supported": {str(k): bool(v) for k, v in result.label_supported.items()},
+        "checks": result.checks,
+        "excluded": {str(k): v for k, v in result.excluded.items()},
+        "dropped": result.dropped,
+        "features": result.roles,
+        "page": str(page) if page is not None else None,
+    }
