@@ -6,7 +6,8 @@ again: napari takes 0.1 s for that, 0.03 s for new data.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Canvas:
         self._shown: list[Part] = []
         self._moving: dict[int, Roi] = {}
         self._meter: Meter | None = None
-        self._painting = False
+        self._busy = 0
         self._after: Callable[[], None] | None = None
         self.image = viewer.add_image(
             np.zeros((1, 2, 2), np.uint8), name="scan", contrast_limits=(0, 255), colormap="gray"
@@ -67,11 +68,12 @@ class Canvas:
         self.outlines = viewer.add_shapes(
             ndim=2,
             name="outlines",
-            edge_width=1,
+            opacity=1.0,
             face_color="transparent",
             features={"text": np.array([], dtype=object)},
             text={"string": "{text}", "anchor": "upper_left", "size": 11, "color": "white"},
         )
+        viewer.canvas.overlays.scale_bar.visible = True
         self.image.locked = self.outlines.locked = LayerLock.ALL
         self.outlines.events.data.connect(self._on_data)
         self.outlines.events.set_data.connect(self._on_refresh)
@@ -93,43 +95,65 @@ class Canvas:
 
     def paint(self) -> None:
         """Make the screen show what the review holds."""
-        fresh = self.review.page is not self._page
-        if fresh:
-            self._page = self.review.page
-            self._open()
-        rois = tuple(held.roi for held in self.review.held)
-        if fresh or rois != self._rois:
-            self._rois, self._moving = rois, {}
-            self._shown = [] if self.problem else parts(rois)
-            if fresh or not same_shapes(self.outlines.data, [part.vertices for part in self._shown]):
-                self._draw(self._shown)
-        self._measure()
-        self._select()
+        with self._painting():
+            fresh = self.review.page is not self._page
+            if fresh:
+                self._page = self.review.page
+                self._open()
+            rois = tuple(held.roi for held in self.review.held)
+            if fresh or rois != self._rois:
+                self._rois, self._moving = rois, {}
+                self._shown = [] if self.problem else parts(rois)
+                if fresh or not same_shapes(self.outlines.data, [part.vertices for part in self._shown]):
+                    self._draw(self._shown)
+            self._measure()
+            self._select()
+            self._on_step()
         self._tell()
 
-    def _open(self) -> None:
-        self._painting = True
-        self.image.visible = False  # so that no frame but the page's is decoded on the way
+    @contextmanager
+    def _painting(self) -> Iterator[None]:
+        """While the screen is filled, the layers' events are our own doing."""
+        self._busy += 1
         try:
-            frame, stack = self.review.open()
+            yield
+        finally:
+            self._busy -= 1
+
+    def _open(self) -> None:
+        self.image.visible = False  # so that no frame but the page's is decoded on the way
+        data: Any
+        try:
+            frame, data = self.review.open()
             frame.gray  # noqa: B018  decoded here, where a failure becomes a sentence, not in the drawing
-            data: Any = stack
             self.problem, self._meter = "", Meter(frame)
         except UsimgError as error:
-            data, frame = np.zeros(self.image.data.shape[-3:], np.uint8), None
+            data = np.zeros(self.image.data.shape, np.uint8)
             self.problem, self._meter = str(error), None
         before = self.image.data.shape, tuple(self.image.scale)
         self.image.data = data
-        if frame is not None:
-            self._scale(frame)
+        if self._meter is not None:
+            self._scale(self._meter.frame)
         self.image.contrast_limits = (0, 255)
         self.image.reset_contrast_limits_range()
-        self.viewer.dims.set_current_step(0, self._page.frame if frame is not None else 0)
+        self.viewer.dims.set_current_step(0, min(self._page.frame, len(data) - 1))
         self.image.visible = True
         if before != (self.image.data.shape, tuple(self.image.scale)):
-            self.viewer.reset_view()
-        self._painting = False
-        self._on_step()
+            self._zoom_to_tissue()
+
+    def _zoom_to_tissue(self) -> None:
+        """Show the field of the scan, not the screen furniture around it."""
+        self.viewer.reset_view()
+        if self._meter is None:
+            return
+        area = self._meter.frame.scan_area
+        rows, cols = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
+        if len(rows) and len(cols):
+            corners = np.array([[rows[0], cols[0]], [rows[-1], cols[-1]]], dtype=float)
+            centre = self.outlines.data_to_world(corners.mean(axis=0))
+            camera = self.viewer.scene.camera
+            camera.center = (camera.center[0], *centre[-2:])
+            camera.zoom *= float((np.array(area.shape) / (np.ptp(corners, axis=0) + 1)).min())
 
     def _scale(self, frame: Frame) -> None:
         for_image = look(frame)
@@ -137,14 +161,12 @@ class Canvas:
         self.outlines.scale, self.outlines.units = for_image["scale"][1:], for_image["units"][1:]
 
     def _draw(self, shown: list[Part]) -> None:
-        self._painting = True
         self.outlines.data = [(part.vertices.copy(), part.kind) for part in shown]
         if shown:
             colours = [colour_of(self._rois[part.owner].structure) for part in shown]
             self.outlines.edge_color = colours
             self.outlines.face_color = "transparent"
             self.outlines.edge_width = EDGE_WIDTH_PX
-        self._painting = False
 
     def _select(self) -> None:
         chosen = {i for i, part in enumerate(self._shown) if part.owner == self.review.selected}
@@ -155,7 +177,7 @@ class Canvas:
 
     def _on_refresh(self, event: Any = None) -> None:
         """Emitted on each redraw of the layer, so also for every mouse move that drags a vertex."""
-        if self._painting:
+        if self._busy:
             return
         if self._after is not None:
             after, self._after = self._after, None
@@ -176,7 +198,7 @@ class Canvas:
 
     def _on_data(self, event: Any) -> None:
         """Emitted when a change is settled: the mouse was released, a vertex came or went."""
-        if self._painting or str(getattr(event.action, "value", event.action)) not in (
+        if self._busy or str(getattr(event.action, "value", event.action)) not in (
             "changed",
             "added",
             "removed",
@@ -218,15 +240,17 @@ class Canvas:
 
     def _put_back(self) -> None:
         self.say("An outline is not deleted here: reject it with a reason (R), or draw it anew (D)")
-        self._draw([])  # napari keeps a colour too many when a vertex takes its shape along
+        with self._painting():
+            self._draw([])  # napari keeps a colour too many when a vertex takes its shape along
         self._fill()
 
     def _fill(self) -> None:
         """Draw what the review holds, whatever the layer shows."""
-        self._moving = {}
-        self._draw(self._shown)
-        self._measure()
-        self._select()
+        with self._painting():
+            self._moving = {}
+            self._draw(self._shown)
+            self._measure()
+            self._select()
         self._tell()
 
     def _changed_owners(self, now: list[Any]) -> list[int]:
@@ -246,7 +270,7 @@ class Canvas:
 
     def _on_selection(self, added: Any = None, removed: Any = None) -> None:
         """A click on an outline selects it in the review too; one beside them changes nothing there."""
-        if self._painting or len(self.outlines.data) != len(self._shown):
+        if self._busy or len(self.outlines.data) != len(self._shown):
             return
         owners = {self._shown[i].owner for i in self.outlines.selected_data}
         if len(owners) == 1:
@@ -254,9 +278,9 @@ class Canvas:
 
     def _on_step(self, event: Any = None) -> None:
         """An outline belongs to one frame of a clip: on the others it is not shown."""
-        if not self._painting:
-            here = self.viewer.dims.current_step[0] == self._page.frame
-            self.outlines.visible = here and not self.problem
+        shown = self.viewer.dims.current_step[0] == self._page.frame and not self.problem
+        if self.outlines.visible != shown:  # setting it redraws, changed or not
+            self.outlines.visible = shown
 
     # Numbers
 
@@ -270,9 +294,8 @@ class Canvas:
             first = i == 0 or self._shown[i - 1].owner != part.owner
             texts.append(self.numbers[part.owner].short if first else "")
         if len(texts) == self.outlines.nshapes and texts != list(self.outlines.features["text"]):
-            self._painting = True
-            self.outlines.features = {"text": np.array(texts, dtype=object)}
-            self._painting = False
+            with self._painting():
+                self.outlines.features = {"text": np.array(texts, dtype=object)}
 
     def _tell(self) -> None:
         for listener in self._listeners:

@@ -30,14 +30,15 @@ class Part:
     ----------
     owner : int
         Place of the outline in the list that was drawn.
-    vertices : (N, 2) float array
-        (row, col) px; two for a caliper.
+    vertices : (N, 2) float32 array
+        (row, col) px; two for a caliper. Single precision because napari's shapes have no other:
+        what comes back unmoved is then equal to the last bit.
     kind : str
         napari's shape type, ``"polygon"`` or ``"line"``.
     """
 
     owner: int
-    vertices: FloatArray
+    vertices: NDArray[np.float32]
     kind: str
 
 
@@ -48,9 +49,9 @@ def parts(rois: Sequence[Roi]) -> list[Part]:
         if roi.polygons:
             # A person's vertices are shown as they were set; only a machine's are thinned.
             shown = roi.polygons if drawn_by_hand(roi) else [handles(p) for p in roi.polygons]
-            shapes.extend(Part(owner, np.array(polygon), "polygon") for polygon in shown)
+            shapes.extend(Part(owner, polygon.astype(np.float32), "polygon") for polygon in shown)
         elif roi.line is not None:
-            shapes.append(Part(owner, np.array(roi.line), "line"))
+            shapes.append(Part(owner, roi.line.astype(np.float32), "line"))
     return shapes
 
 

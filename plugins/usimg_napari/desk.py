@@ -14,7 +14,6 @@ from usimg import Calibration, Frame
 from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.decisions import Decision, Sitting, Target
-from usimg.study.private import short
 from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
 from usimg_napari.lazy import FrameStack
 from usimg_napari.review import Held, Page, Status
@@ -166,11 +165,10 @@ def _page(rows: list[dict[str, Any]]) -> Page:
     side = plain(first["side"]) or ""
     repeat = plain(first["repeat"])
     words = [
-        plain(first["subject"]) or "no subject",
+        plain(first["subject"]) or f"scan {first['scan'][:12]}",
         plain(first["visit"]) or "",
         f"{side} {shown}".replace("_", " ").strip(),
-        f"#{repeat}" if repeat is not None else "",
-        short(first["scan"]),
+        f"no. {repeat}" if repeat is not None else "",
     ]
     return Page(first["scan"], int(first["frame"]), " · ".join(word for word in words if word))
 

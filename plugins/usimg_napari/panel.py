@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 # What sonographers say of a picture that cannot be measured.
 REASONS = ("border not visible", "wrong plane", "muscle contracted", "cut off by the edge")
-COLUMNS = ("outline", "thickness", "area", "echo", "status")
+COLUMNS = ("", "outline", "thickness", "area", "EI")
 # A sign beside the word, so that no state depends on colour.
 SIGNS = {"look": "?", "to do": "○", "corrected": "✎", "accepted": "✓", "rejected": "✗"}
+# Holds the table of a frame with the longest names, and leaves a 1280 px screen half for the picture.
+WIDTH_PX = 340
 BUTTONS = (
     ("accept", "Accept  ⏎"),
     ("reject", "Reject …  R"),
@@ -60,6 +62,7 @@ class ReviewPanel(QWidget):
     def __init__(self, viewer: Viewer, review: Review) -> None:
         super().__init__()
         self.review = review
+        self.setMinimumWidth(WIDTH_PX)
         self._build()
         self.canvas = Canvas(viewer, review, self.say)
         self.canvas.listen(self.refresh)
@@ -130,11 +133,16 @@ class ReviewPanel(QWidget):
     def refresh(self) -> None:
         """Show what the review and the canvas hold now."""
         review, numbers = self.review, self.canvas.numbers
-        self.title.setText(review.page.title)
+        self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
         self.table.blockSignals(True)
         self.table.setRowCount(len(review.held))
         for row, (held, own) in enumerate(zip(review.held, numbers, strict=True)):
-            self._fill_row(row, (named(held.roi), own.thickness, own.area, own.echo, held.status), own.reason)
+            echo = own.echo.removeprefix("EI ")
+            texts = (SIGNS[held.status], named(held.roi), own.thickness, own.area, echo)
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text or "—")
+                item.setToolTip(held.status if column == 0 else "" if text else own.reason)
+                self.table.setItem(row, column, item)
         self.table.setCurrentCell(review.selected, 0)
         self.table.blockSignals(False)
         chosen = review.held[review.selected]
@@ -146,15 +154,6 @@ class ReviewPanel(QWidget):
         for verb in ("accept", "reject"):
             self.buttons[verb].setEnabled(bool(review.author.strip()))
         self._refresh_list()
-
-    def _fill_row(self, row: int, texts: tuple[str, ...], reason: str) -> None:
-        for column, text in enumerate(texts):
-            item = self.table.item(row, column)
-            if item is None:
-                item = QTableWidgetItem()
-                self.table.setItem(row, column, item)
-            item.setText(text or "—")
-            item.setToolTip("" if text else reason)
 
     def _refresh_list(self) -> None:
         review = self.review

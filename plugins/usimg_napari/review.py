@@ -69,6 +69,8 @@ class Page:
         0-based.
     title : str
         Study id, visit and what it shows; never a name or a path.
+
+    A scan's short hash (``scan[:12]``) is what reports and ``usimg info`` call it.
     """
 
     scan: str

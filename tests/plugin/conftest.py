@@ -13,10 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import usimg
 from usimg.errors import StudyRefused
 from usimg.roi import Roi
 from usimg.scan import Calibration, Frame, Kind, Picture, Pixels
+from usimg.simulate import median_nerve_wrist, upper_arm
+from usimg.simulate.dicom import ENCODINGS, PixelRegion, Tags, write_dicom
+from usimg.study import Study
+from usimg.study.private import Source
+from usimg.study.schema import outline_id, outline_of, target_of, write_part
 
 with warnings.catch_warnings():
     # napari and its dependencies warn of pydantic's own deprecations while they are imported.
@@ -158,6 +165,52 @@ def canvas(model, review, said) -> Canvas:
     # What a canvas on the screen would tell: 0.02 mm a screen pixel, so a vertex is about 2 px across.
     canvas.outlines._update_draw(0.02, np.array([[0, 0], [200, 240]]), (800, 960))
     return canvas
+
+
+def automatic_row(roi: Roi, scan: str, subject: str, **fields: Any) -> dict[str, Any]:
+    """A row as a run writes it; the numbers are those that the tests look at."""
+    row = {
+        "status": "measured", "subject": subject, "visit": "1", "view": "", "scan": scan, "frame": 0,
+        "region": None, "repeat": 1, "structure": roi.structure, "site": roi.site, "side": roi.side,
+        "plane": roi.plane, "method": roi.method, "confidence": roi.confidence, "validated": True,
+        "flags": list(roi.flags), "reason": "", "thickness_mm": 20.0, "run": "run1", "generation": 1,
+        "calibration_source": "region",
+    } | fields | outline_of(roi)  # fmt: skip
+    return row | {"outline": outline_id(target_of(row), roi.method, row)}
+
+
+@pytest.fixture
+def study(tmp_path) -> Study:
+    """Two simulated files as a run left them: an upper arm in DICOM, a wrist in PNG with a given scale."""
+    study = Study.create(tmp_path / "study")
+    arm, wrist = upper_arm(1), median_nerve_wrist(2)
+    files = tmp_path / "arm.dcm", tmp_path / "wrist.png"
+    frame = np.repeat(arm.image[None, :, :, None], 3, axis=3)
+    region = PixelRegion(arm.display.box, arm.spacing)
+    write_dicom(files[0], frame, ENCODINGS["grey_native"], Tags("P1", "ARM", "S"), [region])
+    Image.fromarray(wrist.image).save(files[1])
+    scans = [usimg.read(path).id for path in files]
+    rows = [
+        automatic_row(
+            Roi(polygon=layer.polygon, upper=layer.upper, lower=layer.lower, structure=layer.structure,
+                side="left", plane="transverse", method="classical 1", confidence=0.8),
+            scans[0], "P1", view="upper_arm_anterior",
+        )
+        for layer in (arm.layer("biceps_brachii"), arm.layer("brachialis"))
+    ]  # fmt: skip
+    nerve = wrist.sections[0]
+    roi = Roi(polygon=nerve.inside_rim, structure="median_nerve", side="left", plane="transverse",
+              method="classical 1", confidence=0.4, flags=("two borders are equally likely",))  # fmt: skip
+    row_mm, col_mm = wrist.spacing
+    given = {"row_mm": row_mm, "col_mm": col_mm, "calibration_source": "given"}
+    rows.append(automatic_row(roi, scans[1], "P2", **given))
+    write_part(study.automatic / "run1-0001.parquet", rows)
+    sources = [
+        Source(scan, str(path), path.stat().st_size, path.stat().st_mtime_ns, "")
+        for scan, path in zip(scans, files, strict=True)
+    ]
+    study.sources.append("run1", sources)
+    return study
 
 
 @dataclass

@@ -67,6 +67,16 @@ def test_dragging_a_vertex_changes_the_area_by_the_triangle_it_adds_while_the_mo
     assert review.held[1].status == Status.TO_DO
 
 
+def test_looking_at_an_outline_changes_nothing_though_napari_keeps_single_precision(canvas, review, desk):
+    exact = review.held[0].roi.with_polygons(review.held[0].roi.polygons[0] + np.pi)
+    review.edit(0, exact)
+    for page in (1, 2, 0):
+        review.go(page)
+        canvas.outlines.refresh()
+    assert canvas.rois[0] is exact
+    assert [line[2] for line in desk.lines] == ["outline"]
+
+
 def test_numbers_stand_beside_the_outline_and_follow_it(canvas, mouse):
     assert canvas.numbers[0].area in canvas.outlines.features["text"][0]
     mouse.press(50, 60)
