@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from usimg.picture.overlays import coloured
+from usimg.picture.kind import find_kind
+from usimg.picture.overlays import find_overlays
 from usimg.picture.scan_area import find_scan_area
-from usimg.scan import Kind, Picture
+from usimg.scan import Picture
 
 if TYPE_CHECKING:
     from usimg.scan import Frame, Region
-
-
-def _fits(region: Region) -> bool:
-    return region.declared[2] - region.box[2] <= 1 and region.declared[3] - region.box[3] <= 1
 
 
 def describe(frame: Frame) -> Picture:
@@ -25,10 +22,15 @@ def describe(frame: Frame) -> Picture:
         Both masks (rows, cols) bool, read-only.
     """
     pixels = frame.pixels
-    # a region that reaches outside belongs to a picture of another size
-    boxes = tuple(r.box for r in frame.tissue_regions if _fits(r))
-    area = find_scan_area(pixels.gray, boxes)
-    overlays = coloured(pixels.rgb, frame.shape)
+    area = find_scan_area(pixels.gray, tuple(r.box for r in frame.tissue_regions if _fits(r)))
+    coloured, drawn = find_overlays(pixels.gray, pixels.rgb, area)
+    kind = find_kind(frame.regions, area, coloured)
+    overlays = coloured | drawn
     area.setflags(write=False)
     overlays.setflags(write=False)
-    return Picture(Kind("b_mode"), area, overlays)
+    return Picture(kind, area, overlays)
+
+
+def _fits(region: Region) -> bool:
+    """Whether the region was written for a picture of this size: one that reaches outside was not."""
+    return region.declared[2] - region.box[2] <= 1 and region.declared[3] - region.box[3] <= 1

@@ -41,10 +41,10 @@ _PART_SHARE = 0.04
 _BAR_SHARE = 0.1
 # Less than this share of the box and there is no field to speak of.
 _LEAST_SHARE = 0.01
-# The hull of a bent panorama takes in exactly flat surround; dark pockets inside real fans hold noise in 0.1 % of
-# their pixels and more. Smaller pockets matter little and hold too few pixels to tell.
+# The hull of a bent panorama takes in exactly flat surround; dark pockets inside real fans hold noise in
+# 0.1 % of their pixels and more. Smaller pockets matter little and hold too few pixels to tell.
 _POCKET, _NOISE, _ONE_PART = 0.01, 0.0005, 0.95
-# A curved face sinks by tan(half angle / 2) / 2 of its chord: 0.35 for the 140 degrees of an endocavity probe.
+# A curved face sinks by tan(half angle / 2) / 2 of its chord: 0.35 for the 140 degrees of an endocavity one.
 _FACE_SAG = 0.35
 
 
