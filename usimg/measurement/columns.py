@@ -60,9 +60,6 @@ COLUMNS: dict[str, str] = {
     "reason": "str",
 }
 
-_BLANK = {"float64": float("nan"), "str": "", "int64": 0, "Int64": None, "bool": False}
-
-
-def blank_row() -> dict[str, object]:
-    """A row in which nothing was measured."""
-    return {name: _BLANK[dtype] for name, dtype in COLUMNS.items()}
+_NOTHING = {"float64": float("nan"), "str": "", "int64": 0, "Int64": None, "bool": False}
+# A row in which nothing was measured.
+BLANK = {name: _NOTHING[dtype] for name, dtype in COLUMNS.items()}

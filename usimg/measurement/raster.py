@@ -1,10 +1,11 @@
 """Which pixels an outline holds: those whose centre is inside, each edge counted once.
 
 Even-odd along each row of pixel centres, half-open both ways: an edge from row a to row b crosses the
-centres r with a <= r < b, and a run from column x to column y holds the centres c with x <= c < y. So a
+centres r with a <= r < b, and a run from column x to column y holds the centres c with x < c <= y. So a
 square from 50 to 250 holds 200 x 200 pixels, two outlines that share an edge share no pixel, and no
-pixel is lost between them. (``skimage.draw.polygon`` counts the edges too: 201 x 201; ``cv2.fillPoly``
-rounds vertices.) All outlines of a frame are done at once.
+pixel is lost between them. A centre that lies exactly on an edge goes where ImageJ puts
+it. (``skimage.draw.polygon`` counts the edges too: 201 x 201; ``cv2.fillPoly`` rounds vertices.) All
+outlines of a frame are done at once.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ def runs(outlines: Sequence[Sequence[FloatArray]], shape: tuple[int, int]) -> Ru
     x, row, part, down = x[order], row[order], part[order], down[order]
     left, right = x[0::2], x[1::2]
     doubtful = _doubtful(x, row, part, down, len(parts))
-    start = np.clip(np.ceil(left), 0, shape[1]).astype(np.int64)
-    stop = np.clip(np.ceil(right), 0, shape[1]).astype(np.int64)
+    start = np.clip(np.floor(left) + 1.0, 0, shape[1]).astype(np.int64)
+    stop = np.clip(np.floor(right) + 1.0, 0, shape[1]).astype(np.int64)
     kept = stop > start
     return Runs(
         owner_of_part[part[0::2]][kept],
@@ -100,6 +101,14 @@ def runs(outlines: Sequence[Sequence[FloatArray]], shape: tuple[int, int]) -> Ru
         # The worst part speaks for the outline.
         _worst(doubtful, owner_of_part, len(outlines)),
     )
+
+
+def overlap_each_other(parts: Sequence[FloatArray], shape: tuple[int, int]) -> bool:
+    """Whether two parts of one outline hold the same pixel, so that it would be counted twice."""
+    if len(parts) < 2:
+        return False
+    _, index = runs([parts], shape).pixels(shape[1])
+    return len(np.unique(index)) < len(index)
 
 
 def _edges_by_row(

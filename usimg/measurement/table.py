@@ -15,11 +15,12 @@ from usimg import anatomy
 from usimg.anatomy import Protocol, Structure
 from usimg.errors import CalibrationRefused, OutlineRefused
 from usimg.measurement import field as edges
-from usimg.measurement.columns import COLUMNS, blank_row
+from usimg.measurement.columns import BLANK, COLUMNS
 from usimg.measurement.echo_roi import echo_region
 from usimg.measurement.geometry import area, clip_to_frame, leaves_frame, length, perimeter, roundness
 from usimg.measurement.grey import Grey, grey_levels
-from usimg.measurement.thickness import edges_of, is_folded, thicknesses
+from usimg.measurement.raster import overlap_each_other
+from usimg.measurement.thickness import edges_of, is_folded, thickness, thicknesses
 from usimg.roi import Roi
 from usimg.scan import Calibration, Frame
 
@@ -51,6 +52,11 @@ class _Item:
     echo: tuple[FloatArray, ...] = ()
     reasons: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was drawn."""
+        return not len(self.roi.points) and self.roi.upper is None
 
 
 def measure(frame: Frame, rois: Sequence[Roi], *, protocol: Protocol | None = None) -> pd.DataFrame:
@@ -88,31 +94,37 @@ def measure(frame: Frame, rois: Sequence[Roi], *, protocol: Protocol | None = No
     protocol = protocol if protocol is not None else anatomy.generic_protocol()
     picture = frame.picture
     scan_area = picture.scan_area if picture.scan_area.any() else np.ones(frame.shape, dtype=bool)
-    items = [_begin(frame, roi) for roi in rois]
+    known = {name: anatomy.structure(name) for name in {roi.structure for roi in rois}}
+    items = [_begin(frame, roi, known[roi.structure]) for roi in rois]
     tops: dict[tuple[int, int, int, int], float] = {}
     for item in items:
-        if not len(item.roi.points) and item.roi.upper is None:
+        if item.is_empty:
             continue
         _measure_thickness(item, protocol)
-        if item.polygons:
-            _measure_area(item, scan_area)
-            _find_echo_region(item, protocol)
-            top = tops.setdefault(item.box, edges.top_row(scan_area, item.box))
-            _measure_depth(item, top)
+        if not item.polygons:
+            if item.roi.line is None:
+                item.reasons.append("no closed outline, so no area and no grey levels")
+            continue
+        _measure_area(item, scan_area)
+        _find_echo_region(item, protocol)
+        if item.box not in tops:
+            tops[item.box] = edges.top_row(scan_area, item.box)
+        _measure_depth(item, tops[item.box])
     _measure_grey(frame, items, picture.overlays, scan_area)
     return _table([_finish(item) for item in items])
 
 
-def _begin(frame: Frame, roi: Roi) -> _Item:
-    structure = anatomy.structure(roi.structure)
-    row = blank_row()
-    row |= {
+def _begin(frame: Frame, roi: Roi, structure: Structure) -> _Item:
+    evidence = structure.sites.get(roi.site, structure)
+    row: dict[str, Any] = BLANK | {
         "structure": structure.name,
         "site": roi.site,
         "side": roi.side,
         "plane": roi.plane,
         "region": roi.region,
         "trace_rule": (roi.trace_rule or structure.trace_rule) if roi.polygons else "",
+        "definition_verified": evidence.verified,
+        "definition_source": evidence.source,
         "method": roi.method,
         "confidence": roi.confidence,
         "validated": roi.validated,
@@ -163,44 +175,47 @@ def _clip(item: _Item, shape: tuple[int, int]) -> None:
         item.flags.append("reaches beyond the picture")
 
 
+def _measure_caliper(item: _Item, line: FloatArray) -> None:
+    item.row |= {"thickness_rule": "caliper", "thickness_px": length(line)}
+    if item.calibration is not None:
+        item.row["thickness_mm"] = length(line, item.calibration.spacing)
+    if item.polygons:
+        item.reasons.append("no thickness by other rules: a caliper line was drawn")
+    else:
+        item.reasons.append("a caliper line gives a thickness only")
+
+
 def _measure_thickness(item: _Item, protocol: Protocol) -> None:
     """The primary thickness and every other, in mm where there is a scale; a caliper's where one is drawn."""
-    roi, structure = item.roi, item.structure
-    if roi.line is not None:
-        item.row["thickness_rule"] = "caliper"
-        item.row["thickness_px"] = length(roi.line)
-        if item.calibration is not None:
-            item.row["thickness_mm"] = length(roi.line, item.calibration.spacing)
-        if not item.polygons:
-            item.reasons.append("a caliper line gives a thickness only")
+    if item.roi.line is not None:
+        _measure_caliper(item, item.roi.line)
         return
-    definition = protocol.thickness_of(structure, roi.site)
+    definition = protocol.thickness_of(item.structure, item.roi.site)
     if definition is None:
-        item.reasons.append(f"no thickness: a {structure.kind} is not measured by it")
+        item.reasons.append(f"no thickness: a {item.structure.kind} is not measured by it")
         return
-    site = structure.sites.get(roi.site)
-    evidence = site if site is not None and site.verified else definition
-    item.row |= {
-        "thickness_rule": definition.rule,
-        "definition_verified": evidence.verified,
-        "definition_source": evidence.source,
-    }
+    item.row["thickness_rule"] = definition.rule
+    if definition is not item.structure.thickness_at(item.roi.site):
+        item.row |= {"definition_verified": definition.verified, "definition_source": definition.source}
+    spacing = item.calibration.spacing if item.calibration is not None else (1.0, 1.0)
     try:
         item.layer = _layer(item)
-        in_px = thicknesses(*item.layer, (1.0, 1.0))
-        spacing = item.calibration.spacing if item.calibration is not None else None
-        in_mm = thicknesses(*item.layer, spacing) if spacing is not None else {}
+        every = thicknesses(*item.layer, spacing)
     except OutlineRefused as refusal:
         item.reasons.append(f"no thickness: {refusal}")
         return
-    item.row["thickness_px"] = in_px[definition.rule]
+    if item.calibration is not None:
+        item.row |= {f"thickness_{rule}_mm": value for rule, value in every.items()}
+        item.row["thickness_mm"] = every[definition.rule]
+    # What stands upright on a layer in mm does not in px where pixels are not square: taken again.
+    square = definition.line == "vertical" or spacing[0] == spacing[1]
+    in_px = (
+        every[definition.rule] / spacing[0] if square else thickness(*item.layer, (1.0, 1.0), definition.rule)
+    )
+    item.row["thickness_px"] = in_px
     if any(is_folded(edge) for edge in item.layer):
         item.flags.append("an edge runs back over itself")
-    for rule, value in in_mm.items():
-        item.row[f"thickness_{rule}_mm"] = value
-    if in_mm:
-        item.row["thickness_mm"] = in_mm[definition.rule]
-    if not all(math.isfinite(value) for value in (in_mm or in_px).values()):
+    if not all(math.isfinite(value) for value in (*every.values(), in_px)):
         item.reasons.append("no perpendicular thickness: the layer is too steep or too short for it")
 
 
@@ -228,7 +243,7 @@ def _measure_area(item: _Item, scan_area: Mask) -> None:
         return
     row["csa_px2"] = in_px2
     if item.calibration is not None:
-        row["csa_mm2"] = area(polygons, item.calibration.spacing)
+        row["csa_mm2"] = in_px2 * item.calibration.row_mm * item.calibration.col_mm
         row["roundness"] = roundness(row["csa_mm2"], row["perimeter_mm"])
 
 
@@ -241,6 +256,8 @@ def _no_cross_section(item: _Item, scan_area: Mask) -> str:
         layer = item.layer
         if layer is not None and edges.is_cut(*layer, scan_area, item.box):
             return "the layer is cut by the edge of the field"
+    if overlap_each_other(item.polygons, (scan_area.shape[0], scan_area.shape[1])):
+        return "its parts overlap"
     return ""
 
 

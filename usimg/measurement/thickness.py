@@ -24,6 +24,10 @@ _PLACES = 129
 # The mid-line's direction is that of a straight line through this share of the width about the place:
 # the direction of the layer there, not of a vertex.
 _DIRECTION_WIDTH = 0.1
+# A perpendicular stands when its foot is found to this, in mm; where edge and mid-line slope
+# by 25 degrees, 9 steps do; tips of round outlines are left out.
+_CLOSE = 1e-6
+_MOST_STEPS = 12
 # Edges that cross by less are one edge drawn twice, not a mistake.
 _CROSSING_PX = 0.5
 
@@ -207,14 +211,13 @@ def _perpendicular(upper: FloatArray, lower: FloatArray, spacing: Spacing) -> Fl
         # Each step corrects d by the miss; it closes in wherever edge and mid-line differ by less
         # than a right angle, and is left out where it does not.
         d = edge - mid
-        for _ in range(60):
-            following = (np.interp(x + d * across, x, edge) - mid) / down
-            if np.abs(following - d).max() < 1e-9:
+        for _ in range(_MOST_STEPS):
+            miss = (np.interp(x + d * across, x, edge) - mid) / down - d
+            d = d + miss
+            if np.abs(miss).max() < _CLOSE:
                 break
-            d = following
-        miss = np.abs((np.interp(x + d * across, x, edge) - mid) / down - d)
         foot = x + d * across
-        stands = (miss < 1e-6) & (foot >= x[0] - 1e-9) & (foot <= x[-1] + 1e-9)
+        stands = (np.abs(miss) < _CLOSE) & (foot >= x[0] - _CLOSE) & (foot <= x[-1] + _CLOSE)
         return np.where(stands, d, np.nan)
 
     return reach(below) - reach(above)
