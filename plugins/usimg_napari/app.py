@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from usimg import UsimgError
+from usimg.errors import DependencyMissing
 from usimg_napari.desk import StudyDesk
 from usimg_napari.panel import ReviewPanel
 from usimg_napari.review import Review
@@ -37,14 +40,25 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
     ------
     StudyRefused
         No study there, or none with outlines; nothing is opened then.
+    DependencyMissing
+        No screen to open a window on (Qt would end the process).
     """
     import napari  # noqa: PLC0415  half a second that a refused study need not wait for
 
     review = Review(StudyDesk.open(path), author or "")
     if viewer is None:
+        _need_a_screen()
         viewer = napari.Viewer(title="usimg review")
     viewer.window.add_dock_widget(ReviewPanel(viewer, review), name="usimg review", area="right")
     return viewer
+
+
+def _need_a_screen() -> None:
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in named):
+        raise DependencyMissing(
+            "there is no screen here to open the viewer on: run it on a desktop, or over ssh -X"
+        )
 
 
 class StudyChooser(QWidget):

@@ -139,9 +139,9 @@ class Canvas:
         self.viewer.dims.set_current_step(0, min(self._page.frame, len(data) - 1))
         self.image.visible = True
         if before != (self.image.data.shape, tuple(self.image.scale)):
-            self._zoom_to_tissue()
+            self.zoom_to_tissue()
 
-    def _zoom_to_tissue(self) -> None:
+    def zoom_to_tissue(self) -> None:
         """Show the field of the scan, not the screen furniture around it."""
         self.viewer.reset_view()
         if self._meter is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -80,6 +81,14 @@ class ReviewPanel(QWidget):
     def say(self, sentence: str) -> None:
         """Show a sentence under the buttons."""
         self.message.setText(sentence)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
+        """Fit the picture once the dock has taken its place beside it."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._fit)
+
+    def _fit(self) -> None:
+        self.canvas.zoom_to_tissue()
 
     # Building
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,36 +180,47 @@ def automatic_row(roi: Roi, scan: str, subject: str, **fields: Any) -> dict[str,
     return row | {"outline": outline_id(target_of(row), roi.method, row)}
 
 
-@pytest.fixture
-def study(tmp_path) -> Study:
-    """Two simulated files as a run left them: an upper arm in DICOM, a wrist in PNG with a given scale."""
-    study = Study.create(tmp_path / "study")
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory) -> tuple[list[Path], list[list[dict[str, Any]]]]:
+    """An upper arm in DICOM, a wrist in PNG with a given scale, and the rows of their true outlines."""
+    folder = tmp_path_factory.mktemp("scans")
     arm, wrist = upper_arm(1), median_nerve_wrist(2)
-    files = tmp_path / "arm.dcm", tmp_path / "wrist.png"
+    files = [folder / "arm.dcm", folder / "wrist.png"]
     frame = np.repeat(arm.image[None, :, :, None], 3, axis=3)
     region = PixelRegion(arm.display.box, arm.spacing)
     write_dicom(files[0], frame, ENCODINGS["grey_native"], Tags("P1", "ARM", "S"), [region])
     Image.fromarray(wrist.image).save(files[1])
     scans = [usimg.read(path).id for path in files]
-    rows = [
-        automatic_row(
-            Roi(polygon=layer.polygon, upper=layer.upper, lower=layer.lower, structure=layer.structure,
-                side="left", plane="transverse", method="classical 1", confidence=0.8),
-            scans[0], "P1", view="upper_arm_anterior",
-        )
-        for layer in (arm.layer("biceps_brachii"), arm.layer("brachialis"))
+    seen = {"side": "left", "plane": "transverse", "method": "classical 1"}
+    layers = [arm.layer("biceps_brachii"), arm.layer("brachialis")]
+    muscles = [
+        Roi(polygon=layer.polygon, upper=layer.upper, lower=layer.lower, structure=layer.structure,
+            confidence=0.8, **seen)
+        for layer in layers
     ]  # fmt: skip
-    nerve = wrist.sections[0]
-    roi = Roi(polygon=nerve.inside_rim, structure="median_nerve", side="left", plane="transverse",
-              method="classical 1", confidence=0.4, flags=("two borders are equally likely",))  # fmt: skip
+    nerve = Roi(
+        polygon=wrist.sections[0].inside_rim, structure="median_nerve", confidence=0.4,
+        flags=("two borders are equally likely",), **seen,
+    )  # fmt: skip
     row_mm, col_mm = wrist.spacing
     given = {"row_mm": row_mm, "col_mm": col_mm, "calibration_source": "given"}
-    rows.append(automatic_row(roi, scans[1], "P2", **given))
-    write_part(study.automatic / "run1-0001.parquet", rows)
-    sources = [
-        Source(scan, str(path), path.stat().st_size, path.stat().st_mtime_ns, "")
-        for scan, path in zip(scans, files, strict=True)
+    return files, [
+        [automatic_row(roi, scans[0], "P1", view="upper_arm_anterior") for roi in muscles],
+        [automatic_row(nerve, scans[1], "P2", **given)],
     ]
+
+
+@pytest.fixture
+def study(tmp_path, simulated) -> Study:
+    """The simulated files as a run left them in a study."""
+    originals, rows = simulated
+    study = Study.create(tmp_path / "study")
+    sources = []
+    for original, own in zip(originals, rows, strict=True):
+        path = Path(shutil.copy(original, tmp_path))
+        status = path.stat()
+        sources.append(Source(own[0]["scan"], str(path), status.st_size, status.st_mtime_ns, ""))
+    write_part(study.automatic / "run1-0001.parquet", [row for own in rows for row in own])
     study.sources.append("run1", sources)
     return study
 
