@@ -128,7 +128,7 @@ def point_spread(
         The received baseband signal.
     """
     samples, lines = scatterers.shape
-    depth = np.arange(samples) * sample_mm
+    depth = np.arange(samples, dtype=np.float64) * sample_mm
     width_px = scanner.lateral_sd_mm(depth) / line_mm
     pad = int(np.ceil(3.0 * width_px.max()))
     padded = np.pad(scatterers, ((0, 0), (pad, pad)), mode="reflect")
@@ -144,11 +144,11 @@ def point_spread(
 
 def speckle_gain(sample_mm: float, line_mm: FloatArray, scanner: Scanner) -> FloatArray:
     """(samples, 1) factor that gives white scatterers unit power after `point_spread`."""
-    depth = np.arange(len(line_mm)) * sample_mm
+    depth = np.arange(len(line_mm), dtype=np.float64) * sample_mm
     width_px = scanner.lateral_sd_mm(depth) / line_mm
     pulse_px = scanner.axial_sd_mm / sample_mm
     # Sum of squares of a sampled Gaussian of SD s and sum 1 is 1 / (2 sqrt(pi) s).
-    return np.sqrt(2.0 * np.sqrt(np.pi) * width_px * 2.0 * np.sqrt(np.pi) * pulse_px)[:, None]
+    return np.asarray(np.sqrt(4.0 * np.pi * width_px * pulse_px)[:, None], dtype=np.float64)
 
 
 def envelope(

@@ -80,7 +80,8 @@ class Field:
     def points(self, line: FloatArray, along: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(x, z) in mm of beam positions: ``line`` -1..1 across the probe, ``along`` mm from its face."""
         if not self.half_angle_deg:
-            return line * self.width_mm / 2.0 + 0.0 * along, along + 0.0 * line
+            x, z = np.broadcast_arrays(line * self.width_mm / 2.0, along)
+            return x, z
         angle = line * self._half_angle
         if self.radius_mm:
             reach = self.radius_mm + along

@@ -46,7 +46,7 @@ def median_nerve_wrist(
     area_mm2 : float
         Inside the rim.
     """
-    scanner = Scanner(frequency_mhz=14.0, focus_mm=7.0, dynamic_range_db=64.0)
+    scanner = Scanner(frequency_mhz=14.0, focus_mm=7.0, looks=4)
     stage = Stage.set(seed, person, setup, Field.linear(25.0, 32.0), scanner)
     rng, canvas = stage.rng, stage.canvas
     cover = plan_cover(stage, skin_mm=1.1, fat_mm=1.2, fascia_mm=0.55)
@@ -91,21 +91,19 @@ def _flexor_tendons(nerve: Oval, rng: np.random.Generator) -> list[tuple[Oval, f
     A tendon that the beam meets a few degrees off square is dark (anisotropy), so levels differ.
     """
     below = nerve.z + nerve.b
-    places = [
-        (
-            nerve.x + (k - 1.5) * 5.1 + shift + float(rng.normal(0.0, 0.5)),
-            below + depth + float(rng.normal(0.0, 0.45)),
-        )
-        for depth, shift in ((1.7, -0.6), (4.9, 1.4))
-        for k in range(4)
-    ]
+    places = []
+    for depth, shift in ((1.5, -0.6), (4.5, 1.3)):
+        for k in range(4):
+            jitter = rng.normal(0.0, 0.4, 2)
+            x = nerve.x + (k - 1.5) * 4.5 + shift
+            places.append((x + float(jitter[0]), below + depth + float(jitter[1])))
     places += [(nerve.x - nerve.a - 3.0, nerve.z + 0.6), (nerve.x + nerve.a + 3.4, nerve.z + 0.2)]
     tendons = []
     for x, z in places:
-        size = float(rng.uniform(1.15, 1.7))
+        size = float(rng.uniform(1.2, 1.75))
         tilt = float(rng.uniform(-20.0, 20.0))
         oval = Oval(x, z, float(rng.uniform(1.15, 1.7)) * size, size, tilt, irregular(rng, 0.09))
-        tendons.append((oval, float(rng.uniform(-36.0, -26.0))))
+        tendons.append((oval, float(rng.uniform(-35.0, -24.0))))
     return tendons
 
 
@@ -119,7 +117,7 @@ def median_nerve_forearm(
     area_mm2 : float
         Inside the rim.
     """
-    scanner = Scanner(frequency_mhz=12.0, focus_mm=11.0, dynamic_range_db=64.0)
+    scanner = Scanner(frequency_mhz=12.0, focus_mm=11.0, looks=4)
     stage = Stage.set(seed, person, setup, Field.linear(30.0, 36.0), scanner)
     rng, canvas, ill = stage.rng, stage.canvas, person.severity
     cover = plan_cover(stage, skin_mm=1.3, fat_mm=2.4, fascia_mm=0.5)

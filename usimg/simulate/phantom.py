@@ -188,13 +188,12 @@ def develop(
     picture, area = scan_convert(compress(amplitude, scanner), field, display)
     image = np.rint(picture).astype(np.uint8)
     x, z = display.grid_mm()
-    x, z = np.broadcast_arrays(x, z)
 
     labels = np.zeros(display.shape, np.uint8)
     names: list[str] = []
     true_layers: list[Layer] = []
     for plan in layers:
-        inside = area & (z > plan.upper(x)) & (z < plan.lower(x))
+        inside = np.asarray(area & (z > plan.upper(x)) & (z < plan.lower(x)))
         if not plan.combined:
             names.append(plan.structure)
             labels[inside] = len(names)

@@ -209,12 +209,12 @@ def paint_tendon(canvas: Canvas, oval: Oval, rng: np.random.Generator, *, level_
     share, angle = oval.ratio(x, z)
     size = min(oval.a, oval.b)
     inside = np.clip((1.0 - share) * size / 0.3 + 0.5, 0.0, 1.0)
-    level = level_db + 4.5 * smooth_noise(rng, x, z, 0.42, 0.15)
+    level = level_db + 5.0 * smooth_noise(rng, x, z, 0.6, 0.14)
     level += 3.0 * smooth_noise(rng, x, z, 1.4, 0.7)
-    surface = np.exp(-(((share - 0.97) * size / 0.13) ** 2)) * np.abs(np.sin(angle)) ** 3
+    surface = 0.7 * np.exp(-(((share - 0.97) * size / 0.13) ** 2)) * np.abs(np.sin(angle)) ** 4
     level += surface * np.maximum(-17.0 + 4.0 * smooth_noise(rng, x, z, 1.0, 1.0) - level, 0.0)
     halo = np.exp(-(((share - 1.12) * size / 0.25) ** 2)) * (share >= 1.0)
-    block = canvas.level_db[window] - 6.0 * halo
+    block = canvas.level_db[window] - 3.0 * halo
     canvas.level_db[window] = block + inside * (level - block)
     sheet = canvas.coherence[window]
     canvas.coherence[window] = sheet + inside * (np.where(surface > 0.3, 0.7, 0.35) - sheet)

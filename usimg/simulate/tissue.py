@@ -23,7 +23,7 @@ Curve = Callable[[FloatArray], FloatArray]
 
 # Levels in dB below white, chosen here by eye on real muscle and nerve scans (fields of mean grey
 # 40-70 with fascia near saturation). Attenuation is both ways at 10 MHz.
-MUSCLE_DB = -46.5
+MUSCLE_DB = -48.5
 FAT_DB = -45.0
 FASCIA_DB = -13.0
 CORTEX_DB = -3.0
@@ -77,9 +77,14 @@ class Canvas:
         """What the scanner sees."""
         return Echoes(self.level_db, self.attenuation_db, self.coherence, self.sheets, self.mirror)
 
+    def columns(self) -> FloatArray:
+        """X for evaluating curves: (1, lines) where the beams are parallel, else (samples, lines)."""
+        return self.x[:1] if self.x.strides[0] == 0 else self.x
+
     def between(self, upper: Curve, lower: Curve) -> BoolArray:
         """(samples, lines) mask of what lies between two curves."""
-        return (self.z > upper(self.x)) & (self.z < lower(self.x))
+        x = self.columns()
+        return np.asarray((self.z > upper(x)) & (self.z < lower(x)))
 
 
 def level_curve(
@@ -221,12 +226,18 @@ def paint_fascia(
     along = smooth_noise(rng, x, follow, 3.5, 0.5)
     # Echo of a sheet falls off within some 20 degrees from square to the beam.
     specular = -9.0 * np.minimum((tilt / 0.36) ** 2, 2.5)
-    canvas.level_db[where] = level_db - 6.0 * across**4 + laminae_db * laminae + 3.6 * along + specular
+    # Here and there two sheets come apart.
+    split = _smoothstep(smooth_noise(rng, x, 0.0 * x, 6.0, 1.0), 0.0, 1.0) * np.exp(-((across / 0.3) ** 2))
+    canvas.level_db[where] = (
+        level_db - 6.0 * across**4 + laminae_db * laminae + 3.6 * along + specular - 12.0 * split
+    )
     canvas.coherence[where] = 0.85
     canvas.sheets[where] = smooth_noise_complex(rng, x, follow, 4.0, 0.09)
     canvas.mirror[where] = 0.5
 
 
+# Width and height of the meshes, thickness of the strands (mm) and strength of perimysium's two nets.
+_NETS = ((5.0, 2.8, 0.2, 1.0), (2.3, 1.2, 0.13, 0.8))
 # Length, thickness (mm), bend and rarity (SD) of the three sizes of perimysial flecks.
 _FLECKS = ((2.2, 0.2, 0.8, 1.0), (1.0, 0.17, -0.9, 1.15), (0.5, 0.2, 0.3, 1.4))
 
@@ -247,14 +258,16 @@ def paint_muscle_transverse(
     ground = muscle_level_db(severity) + (2.2 + 0.8 * severity) * smooth_noise(rng, x, z, 7.0, 3.5)
     ground += (2.0 + 0.6 * severity) * smooth_noise(rng, x, z, 1.5, 0.7)
     warp = smooth_noise(rng, x, z, 4.0, 2.6)
-    contrast = 1.0 - 0.75 * severity
-    seen = _smoothstep(smooth_noise(rng, x, z, 4.5, 2.5), -0.9, 1.3)
+    contrast = 1.0 - 0.75 * severity**2
+    seen = _smoothstep(smooth_noise(rng, x, z, 4.5, 2.5), -1.1, 1.0)
     # Perimysium as two nets: coarse bundles, and the fascicles inside them.
     net = np.zeros_like(ground)
-    for wide_mm, high_mm, width_mm, strength in ((6.0, 3.4, 0.17, 1.0), (2.4, 1.25, 0.09, 0.62)):
+    for wide_mm, high_mm, width_mm, strength in _NETS:
         cells = smooth_noise(rng, x + 0.9 * warp, z + 0.6 * warp, wide_mm, high_mm)
         strand, flat = ridges(canvas, rows, cells, width_mm)
-        net = np.maximum(net, strength * strand * (0.22 + 0.78 * flat**3) * seen)
+        net = np.maximum(net, strength * strand * (0.4 + 0.6 * flat**2) * seen)
+    net *= 0.75 + 0.35 * smooth_noise(rng, x, z, 1.1, 0.8)
+    net = np.clip(net, 0.0, 1.2)
     # Short curved strands and dots: perimysium that happens to lie square to the beam.
     stars = np.zeros_like(ground)
     for long_mm, thin_mm, bend, rare in (
@@ -267,7 +280,7 @@ def paint_muscle_transverse(
     lit = 0.35 + 0.65 * _smoothstep(smooth_noise(rng, x, z, 3.0, 2.0), -0.6, 1.0)
     stars *= contrast * lit
     net *= contrast
-    level = ground + 19.0 * net
+    level = ground + 25.0 * net
     level += stars * np.maximum(-18.0 + 4.0 * warp - level, 0.0)
     canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
     bright = np.maximum(net, stars)
@@ -295,19 +308,20 @@ def paint_muscle_longitudinal(
     inside = where[rows]
     x, z = canvas.x[rows], canvas.z[rows]
     angle = np.radians(pennation_deg)
-    bend = smooth_noise(rng, x, z, 14.0, 9.0)
     u = x * np.cos(angle) - z * np.sin(angle)
-    v = x * np.sin(angle) + z * np.cos(angle) + 0.25 * bend + 0.002 * u**2
-    ground = muscle_level_db(severity) - 2.5 + 2.2 * smooth_noise(rng, u, v, 9.0, 2.4)
-    ground += (3.0 - 1.5 * severity) * smooth_noise(rng, u, v, 4.0, 0.4)
-    contrast = 1.0 - 0.7 * severity
-    seen = _smoothstep(smooth_noise(rng, u, v, 9.0, 1.8), -1.3, 1.1)
+    v = x * np.sin(angle) + z * np.cos(angle) + 0.002 * u**2
+    v = v + 0.3 * smooth_noise(rng, u, v, 14.0, 9.0) + 0.09 * smooth_noise(rng, u, v, 4.0, 1.5)
+    ground = muscle_level_db(severity) - 1.5 + 2.2 * smooth_noise(rng, u, v, 9.0, 2.4)
+    ground += (3.0 - 1.5 * severity) * smooth_noise(rng, u, v, 3.0, 0.35)
+    contrast = 1.0 - 0.7 * severity**2
+    seen = _smoothstep(smooth_noise(rng, u, v, 7.0, 1.5), -1.6, 0.8)
+    broken = 0.8 + 0.35 * smooth_noise(rng, u, v, 1.8, 0.3)
     strand = np.zeros_like(ground)
-    for long_mm, thin_mm, rare, strength in ((8.0, 0.4, 0.1, 1.0), (4.0, 0.26, 0.3, 0.75)):
+    for long_mm, thin_mm, rare, strength in ((7.5, 0.32, 0.0, 1.0), (3.5, 0.22, 0.3, 0.85)):
         lines = smooth_noise(rng, u, v, long_mm, thin_mm)
         strand = np.maximum(strand, strength * _smoothstep(lines, rare, rare + 1.9))
-    strand *= seen * contrast
-    level = ground + strand * np.maximum(-15.0 - 6.0 * np.abs(np.tan(angle)) - ground, 0.0)
+    strand = np.clip(strand * broken, 0.0, 1.0) * seen * contrast
+    level = ground + strand * np.maximum(-14.0 - 5.0 * np.abs(np.tan(angle)) - ground, 0.0)
     canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
     canvas.coherence[rows] = np.where(inside, 0.6 * strand, canvas.coherence[rows])
     field = smooth_noise_complex(rng, u, v, 3.2, 0.09)
@@ -327,13 +341,13 @@ def paint_bone(
 
     ``where`` limits the bone in x. Under diseased muscle the echo of bone is lost (Heckmatt 1982).
     """
-    top = surface(canvas.x)
-    depth = canvas.z - top
+    columns = canvas.columns()
+    depth = canvas.z - surface(columns)
     here = depth > 0.0
     if where is not None:
-        here &= where(canvas.x)
-    tilt = (surface(canvas.x + 0.05) - surface(canvas.x - 0.05)) / 0.1
-    dim = -12.0 * np.minimum((tilt / 0.6) ** 2, 2.0)
+        here &= where(columns)
+    tilt = (surface(columns + 0.05) - surface(columns - 0.05)) / 0.1
+    dim = np.broadcast_to(-12.0 * np.minimum((tilt / 0.6) ** 2, 2.0), depth.shape)
     # What lies behind stays tissue and goes dark for want of light, so the shadow's flanks are soft.
     canvas.coherence[here] = 0.0
     canvas.attenuation_db[here] = 14.0
@@ -351,12 +365,12 @@ def paint_bone(
 
 def muscle_level_db(severity: float) -> float:
     """Ground level of muscle; denervated muscle is brighter (fat and fibrous tissue scatter more)."""
-    return MUSCLE_DB + 11.0 * severity
+    return MUSCLE_DB + 13.0 * severity
 
 
 def muscle_attenuation(severity: float) -> float:
     """Both ways, dB per mm; fatty muscle takes more, so that its deep part and the bone fade."""
-    return TISSUE_DB_PER_MM + 0.45 * severity
+    return TISSUE_DB_PER_MM + 0.05 + 0.3 * severity
 
 
 def paint_connective(canvas: Canvas, upper: Curve, lower: Curve, rng: np.random.Generator) -> None:
@@ -368,8 +382,11 @@ def paint_connective(canvas: Canvas, upper: Curve, lower: Curve, rng: np.random.
     inside = where[rows]
     x, z = canvas.x[rows], canvas.z[rows]
     warp = smooth_noise(rng, x, z, 3.0, 2.0)
-    ground = -37.0 + 2.5 * smooth_noise(rng, x, z, 3.0, 1.5)
-    fibres = _smoothstep(smooth_noise(rng, x, z + 0.5 * warp, 2.6, 0.24), 0.7, 2.4)
-    level = ground + fibres * np.maximum(-20.0 - ground, 0.0)
+    ground = -42.0 + 3.0 * smooth_noise(rng, x, z, 3.0, 1.5) + 2.0 * smooth_noise(rng, x, z, 0.9, 0.4)
+    fibres = np.zeros_like(ground)
+    for long_mm, thin_mm, bend, rare in ((3.5, 0.22, 0.7, 0.5), (1.6, 0.18, -0.6, 0.8)):
+        lines = smooth_noise(rng, x, z + bend * warp, long_mm, thin_mm)
+        fibres = np.maximum(fibres, _smoothstep(lines, rare, rare + 2.0))
+    level = ground + fibres * np.maximum(-17.0 - ground, 0.0)
     canvas.level_db[rows] = np.where(inside, level, canvas.level_db[rows])
     canvas.coherence[rows] = np.where(inside, 0.6 * fibres, canvas.coherence[rows])
