@@ -44,7 +44,7 @@ _LEAST_SHARE = 0.01
 # The hull of a bent panorama takes in exactly flat surround; dark pockets inside real fans hold noise in
 # 0.1 % of their pixels and more. Smaller pockets matter little and hold too few pixels to tell.
 _POCKET, _NOISE, _ONE_PART = 0.01, 0.0005, 0.95
-# A curved face sinks by tan(half angle / 2) / 2 of its chord: 0.35 for the 140 degrees of an endocavity one.
+# A curved face sinks by tan(half angle / 2) / 2 of its chord: 0.35 for an endocavity probe of 140 degrees.
 _FACE_SAG = 0.35
 
 

@@ -21,34 +21,16 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
-from usimg.errors import PixelsRefused
 from usimg.readers.streams import BadStream, StreamHeader, jpeg2000_header, jpeg_header
+from usimg.readers.syntaxes import COMPRESSED, JPEG, JPEG_2000, JPEG_LS
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import Decoder, DecodeRunner
 
 PLUGIN = "imagecodecs"
 
-_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
-_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
-_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
-_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
-_IMAGECODECS = (*_JPEG, *_JPEG_LS, *_JPEG_2000, *_HTJ2K)
-
 # What pydicom asks of a plugin module (pydicom.pixels.decoders, "Decoder plugins").
-DECODER_DEPENDENCIES: dict[uid.UID, tuple[str, ...]] = dict.fromkeys(_IMAGECODECS, ("numpy", "imagecodecs"))
-
-_WAY_OUT = {
-    uid.MPEG2MPML: "video",
-    uid.MPEG2MPHL: "video",
-    uid.MPEG4HP41: "video",
-    uid.MPEG4HP41BD: "video",
-    uid.MPEG4HP422D: "video",
-    uid.MPEG4HP423D: "video",
-    uid.MPEG4HP42STEREO: "video",
-    uid.HEVCMP51: "video",
-    uid.HEVCM10P51: "video",
-}
+DECODER_DEPENDENCIES: dict[uid.UID, tuple[str, ...]] = dict.fromkeys(COMPRESSED, ("numpy", "imagecodecs"))
 
 
 def is_available(syntax: str) -> bool:
@@ -56,37 +38,18 @@ def is_available(syntax: str) -> bool:
     return syntax in DECODER_DEPENDENCIES
 
 
-def check_syntax(syntax: uid.UID, name: str) -> None:
-    """Refuse a transfer syntax that nothing here decodes, with the way out.
-
-    Raises
-    ------
-    PixelsRefused
-        Video, JPEG XL and other syntaxes without a decoder.
-    """
-    if syntax in _IMAGECODECS or syntax == uid.RLELossless or syntax in uid.UncompressedTransferSyntaxes:
-        return
-    if syntax in _WAY_OUT or "MPEG" in syntax.name or "HEVC" in syntax.name:
-        advice = "export single frames or an uncompressed, JPEG or JPEG 2000 clip from the scanner or PACS"
-    else:
-        advice = "convert it first, e.g. dcmconv/dcmdjpeg of DCMTK, or export it uncompressed"
-    raise PixelsRefused(
-        f"{name}: its pixels are stored as {syntax.name} ({syntax}), not decoded here; {advice}"
-    )
-
-
 def stream_header(syntax: uid.UID, stream: bytes) -> StreamHeader | None:
     """What the compressed frame says about itself; None for RLE, which says nothing."""
-    if syntax in (*_JPEG, *_JPEG_LS):
+    if syntax in (*JPEG, *JPEG_LS):
         return jpeg_header(stream)
-    if syntax in (*_JPEG_2000, *_HTJ2K):
+    if syntax in JPEG_2000:
         return jpeg2000_header(stream)
     return None
 
 
 def decoder_name(syntax: uid.UID) -> str:
     """Library, function and version that decode this syntax, for the record."""
-    if syntax in _IMAGECODECS:
+    if syntax in COMPRESSED:
         return f"imagecodecs {imagecodecs.__version__} {_function(syntax).__name__}"
     return f"pydicom {pydicom.__version__} {'RLE' if syntax == uid.RLELossless else 'native'}"
 
@@ -119,7 +82,7 @@ def decode_compressed(
         _check_against(header, options)
     else:
         _check_rle(stream, options)
-    plugin = PLUGIN if syntax in _IMAGECODECS else "pydicom"
+    plugin = PLUGIN if syntax in COMPRESSED else "pydicom"
     try:
         array, _ = _decoder(syntax).as_array(
             encapsulate([stream], has_bot=False), index=0, raw=True, decoding_plugin=plugin, **options
@@ -170,15 +133,15 @@ def _check_rle(stream: bytes, options: dict[str, Any]) -> None:
 @cache
 def _decoder(syntax: uid.UID) -> Decoder:
     decoder = get_decoder(syntax)
-    if syntax in _IMAGECODECS and PLUGIN not in decoder.available_plugins:
+    if syntax in COMPRESSED and PLUGIN not in decoder.available_plugins:
         decoder.add_plugin(PLUGIN, (__name__, "_decode_frame"))
     return decoder
 
 
 def _function(syntax: uid.UID) -> Callable[..., NDArray[Any]]:
-    if syntax in _JPEG:
+    if syntax in JPEG:
         return imagecodecs.jpeg8_decode
-    if syntax in _JPEG_LS:
+    if syntax in JPEG_LS:
         return imagecodecs.jpegls_decode
     return imagecodecs.jpeg2k_decode
 
@@ -187,7 +150,7 @@ def _decode_frame(stream: bytes, runner: DecodeRunner) -> bytes:
     """Decode one frame for pydicom, which takes bytes, colour by pixel, and reshapes them."""
     syntax = runner.transfer_syntax
     decode = _function(syntax)
-    if syntax in _JPEG and runner.samples_per_pixel == 3:
+    if syntax in JPEG and runner.samples_per_pixel == 3:
         # The same colour space in and out hands over the components as stored; what they mean
         # is decided in grey.py from the data set and the stream's own markers.
         array = decode(stream, colorspace="YCBCR", outcolorspace="YCBCR")

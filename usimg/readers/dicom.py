@@ -18,6 +18,7 @@ from pydicom.filereader import read_dataset, read_file_meta_info
 from usimg.errors import FileRefused, PixelsRefused
 from usimg.readers.regions import choose, read_regions
 from usimg.readers.source import FileSource, check_size
+from usimg.readers.syntaxes import known_syntax
 from usimg.readers.tags import BAD_VALUE, integer, numbers, text, value
 from usimg.scan import Calibration, Frame, Header, Scan
 
@@ -339,12 +340,7 @@ def _inflate(file: BinaryIO, name: str, meta_length: int | None) -> bytes:
 def _syntax(ds: Any, name: str) -> uid.UID:
     stated = value(getattr(ds, "file_meta", None) or {}, "TransferSyntaxUID")
     if stated is not None:
-        syntax = uid.UID(str(stated))
-        if syntax.is_private or not syntax.is_transfer_syntax:
-            raise PixelsRefused(
-                f"{name}: transfer syntax {syntax} is not known; export it uncompressed or as JPEG"
-            )
-        return syntax
+        return known_syntax(str(stated), name)
     implicit, little = ds.original_encoding
     if implicit:
         return uid.ImplicitVRLittleEndian

@@ -12,7 +12,7 @@ import numpy as np
 from pydicom.pixels.processing import apply_color_lut
 
 from usimg.errors import PixelsRefused
-from usimg.readers.decode import check_syntax, decode_compressed, decode_native, decoder_name
+from usimg.readers.decode import decode_compressed, decode_native, decoder_name
 from usimg.readers.encapsulated import BadFragments, Fragment, frame_fragments, read_frame
 from usimg.readers.grey import Stored, UInt8, to_grey
 from usimg.readers.streams import BadStream
@@ -29,7 +29,6 @@ class DicomDecoder:
     """Decodes single frames of one file; knows where they lie after the first one."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        check_syntax(layout.syntax, path.name)
         self.path = path
         self.layout = layout
         self._lock = threading.Lock()
