@@ -50,7 +50,7 @@ def test_of_a_circle_a_smaller_circle_is_left():
 def test_no_point_of_the_region_is_nearer_to_the_outline_than_the_margin(half_rows, half_cols, margin):
     outline = ellipse(half_rows, half_cols)
     (region,) = echo_region([outline], EchoRoi(margin_mm=margin), SPACING)
-    assert distance_mm(region, outline).min() > margin - 0.03  # about half a pixel, at the tips
+    assert distance_mm(region, outline).min() > margin - 0.015  # mm; a pixel is 0.05
     assert area([region]) < area([outline])
 
 

@@ -19,6 +19,7 @@ Spacing = tuple[float, float]
 # The margin is rolled along the edges in steps of at most a quarter of itself, and of one pixel.
 _STEPS_PER_MARGIN = 4
 _MOST_COLUMNS = 4096
+_BETWEEN_COLUMNS = 24
 
 
 def echo_region(
@@ -77,8 +78,8 @@ def _within(upper: FloatArray, lower: FloatArray, region: EchoRoi, spacing: Spac
     local = bottom - top
     start, stop = (top + share * local for share in region.depth)
     if margin > 0.0:
-        start = np.maximum(start, _rolled(top, x[1] - x[0], margin, region.margin_mm / row_mm))
-        stop = np.minimum(stop, -_rolled(-bottom, x[1] - x[0], margin, region.margin_mm / row_mm))
+        start = np.maximum(start, _rolled(x, top, margin, region.margin_mm / row_mm))
+        stop = np.minimum(stop, -_rolled(x, -bottom, margin, region.margin_mm / row_mm))
     half = 0.5 * region.central_width * (last - first)
     middle = 0.5 * (first + last)
     left, right = max(first + margin, middle - half), min(last - margin, middle + half)
@@ -93,16 +94,41 @@ def _within(upper: FloatArray, lower: FloatArray, region: EchoRoi, spacing: Spac
     ]
 
 
-def _rolled(edge: FloatArray, step: float, across: float, down: float) -> FloatArray:
-    """Lower envelope on the screen of an ellipse with half-axes (down, across) px rolled along an edge."""
+def _rolled(x: FloatArray, edge: FloatArray, across: float, down: float) -> FloatArray:
+    """How far down the screen an ellipse with half-axes (down, across) px reaches, rolled along an edge.
+
+    Parameters
+    ----------
+    x, edge : (K,) arrays
+        Columns in even steps, and the edge's rows there.
+    """
+    step = x[1] - x[0]
     reach = int(across / step + 1e-9)
-    offsets = np.arange(-reach, reach + 1) * step
-    sag = down * np.sqrt(np.maximum(0.0, 1.0 - (offsets / across) ** 2))
+    sag = _sag(np.arange(-reach, reach + 1) * step, across, down)
     padded = np.pad(edge, reach, mode="edge")
     # (columns, offsets)
     near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     lowest: FloatArray = (near + sag).max(axis=1)
+    # Where the edge is steep, as at the tips of a round outline, it also passes between the columns.
+    steep = np.flatnonzero(np.abs(np.diff(edge)) > down / _STEPS_PER_MARGIN)
+    if len(steep):
+        shares = np.linspace(0.0, 1.0, _BETWEEN_COLUMNS)[1:-1, None]
+        at = x[steep] + shares * step
+        rows = edge[steep] + shares * np.diff(edge)[steep]
+        # (offsets, shares, steep steps): the columns that each point between two columns reaches.
+        columns = np.clip(np.arange(-reach, reach + 2)[:, None, None] + steep, 0, len(x) - 1)
+        np.maximum.at(
+            lowest,
+            np.broadcast_to(columns, (len(columns), *at.shape)),
+            rows + _sag(x[columns] - at, across, down),
+        )
     return lowest
+
+
+def _sag(offset: FloatArray, across: float, down: float) -> FloatArray:
+    """Half-height of the ellipse at an offset from its middle; -inf beside it."""
+    square = 1.0 - (offset / across) ** 2
+    return np.where(square >= 0.0, down * np.sqrt(np.maximum(square, 0.0)), -np.inf)
 
 
 def _stretches(inside: NDArray[np.bool_]) -> list[tuple[int, int]]:
