@@ -26,6 +26,14 @@ ADVICE = {
 }
 
 
+@dataclass(frozen=True)
+class Remark:
+    """A sentence under a measurement: why a value is missing, or (``doubt``) a reason to look again."""
+
+    text: str
+    doubt: bool
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Measurement:
     """One structure in one picture. Missing numbers are None, and ``reason`` says why.
@@ -77,9 +85,11 @@ class Measurement:
         return any(value is not None for value in (self.thickness, self.area, self.echo_intensity))
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """Why a value is missing, and what made usimg doubt."""
-        return (self.reason, *self.flags) if self.reason else self.flags
+    def remarks(self) -> tuple[Remark, ...]:
+        """Why values are missing, and what made usimg doubt."""
+        # measure() joins "no area: ...; no echo intensity: ..."; a reason may hold a semicolon of its own.
+        reasons = [Remark(said, doubt=False) for said in re.split(r"; (?=no )", self.reason) if said]
+        return tuple(reasons) + tuple(Remark(flag, doubt=True) for flag in self.flags)
 
     @property
     def decided(self) -> bool:
@@ -108,6 +118,8 @@ class Tile:
         Of a frame with several pictures.
     place : str
         Subject and visit, as the study names them.
+    measurements : tuple of Measurement
+        Top to bottom as they lie, sums last; drawn in the opposite order, so that a sum lies below its parts.
     scale : str
         Where millimetres come from; empty without a scale (each measurement says why).
     """
@@ -138,14 +150,14 @@ class Tile:
         return tuple(name for name, any_value in filled.items() if any_value)
 
     @property
-    def shared_remarks(self) -> tuple[str, ...]:
+    def shared_remarks(self) -> tuple[Remark, ...]:
         """What holds for each of several measurements, to be said once."""
         if len(self.measurements) < 2:
             return ()
         first, *others = self.measurements
         return tuple(r for r in first.remarks if all(r in m.remarks for m in others))
 
-    def remarks(self, measurement: Measurement) -> tuple[str, ...]:
+    def remarks(self, measurement: Measurement) -> tuple[Remark, ...]:
         """What holds for this measurement alone."""
         return tuple(r for r in measurement.remarks if r not in self.shared_remarks)
 

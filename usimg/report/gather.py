@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +138,23 @@ def _tile(rows: list[dict[str, Any]]) -> Tile:
         scan=short(_text(first, "scan")),
         frame=int(first["frame"]) if pd.notna(first.get("frame")) else 0,
         region=int(region) if region is not None and pd.notna(region) else None,
-        place=", ".join(word for word in (_text(first, "subject"), _text(first, "visit")) if word),
+        place=_place(_text(first, "subject"), _text(first, "visit")),
         scale=scale,
         device=_text(first, "device"),
-        measurements=tuple(_measurement(row) for row in rows),
+        measurements=tuple(sorted((_measurement(row) for row in rows), key=_depth)),
     )
+
+
+def _place(subject: str, visit: str) -> str:
+    return ", ".join(word for word in (subject, f"visit {visit}" if visit else "") if word)
+
+
+def _depth(measurement: Measurement) -> tuple[bool, float, str]:
+    """Sorts top to bottom; sums last, what has no outline just before them."""
+    shape = measurement.shape
+    rows = [points[:, 0].mean() for points, _ in shape.chains] if shape is not None else []
+    depth = float(min(rows, default=math.inf))
+    return (measurement.kind == "combined", depth, measurement.label)
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:
