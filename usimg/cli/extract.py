@@ -135,10 +135,10 @@ def _stop_for_labels(surveyed: Survey, archive: Path, study: Path) -> None:
     readable = len(surveyed.readable)
     complain(
         f"nothing says what {readable - surveyed.labelled} of {readable} scans show. Write it in a CSV with"
-        " the columns file, subject, structure, side and give it:\n"
-        f"  usimg extract {archive} --study {study} --manifest labels.csv\n"
-        "(--structure NAME when all show the same; --anyway leaves the unlabelled ones out)"
+        " the columns file, subject, structure, side and give it:"
     )
+    complain(f"  usimg extract {archive} --study {study} --manifest labels.csv", "bold")
+    complain("(--structure NAME when all show the same; --anyway leaves the unlabelled ones out)")
     raise typer.Exit(Exit.USAGE)
 
 
@@ -191,6 +191,8 @@ def _show_summary(summary: Summary, exported: Exported, report: Path) -> None:
     if summary.stopped:
         complain("stopped; what was done is kept, and the same command goes on from here", "yellow")
     say(f"{exported.counted} of {exported.rows} values count; {exported.patient_rows} patient rows")
+    if exported.rows and not exported.counted:
+        say("an outline counts when a person accepted it (usimg review), or with --include-unvalidated")
     say(f"tables   {safe(exported.folder / 'measurements.csv')}")
     say(f"report   {safe(report)}", "bold")
 

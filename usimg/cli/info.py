@@ -186,6 +186,8 @@ def _show(facts: dict[str, Any]) -> None:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         if name != "error" and value not in (None, "", [], {}):
             table.add_row(Text(name.replace("_", " "), style="bold"), Text(_words(name, value)))

@@ -25,14 +25,8 @@ _SHORTEST_IN_TEXT = 5
 _SIDE_WORDS = {
     "left": "left",
     "links": "left",
-    "li": "left",
-    "l": "left",
     "right": "right",
     "rechts": "right",
-    "re": "right",
-    "r": "right",
-    "lt": "left",
-    "rt": "right",
 }
 
 

@@ -23,7 +23,7 @@ from usimg.study.manifest import Label
 from usimg.study.schema import features_of, outline_id, outline_of
 
 # Kinds of picture on which depth is depth and grey is tissue; colour lies over a B-mode picture.
-MEASURABLE = ("b_mode", "colour_doppler", "dual")
+MEASURABLE = ("b_mode", "colour_doppler")
 Row = dict[str, Any]
 
 
@@ -164,7 +164,7 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
             rois = [roi for roi in rois if roi.region == label.region]
         drawn = [roi for roi in rois if roi.polygons or roi.line is not None]
         named = {"structure": structure, "site": site}
-        row = _measured(frame, drawn[0], label) if drawn else _not_found(rois, label)
+        row = _measured(frame, replace(drawn[0], site=site), label) if drawn else _not_found(rois, label)
         rows.append(row | named | seen)
     return rows
 
@@ -191,11 +191,15 @@ def _frame(scan: Scan, label: Label) -> Frame:
 
 
 def _asked(label: Label) -> list[tuple[str, str]]:
-    """(structure, site) of everything that a label asks for."""
+    """(structure, site) of everything that a label asks for.
+
+    Where a view has no site of a structure, the view is the site: fat over the thigh and fat over
+    the arm of one person are two measurements, not repeats of one.
+    """
     if not label.view:
         return [(label.structure, label.site)]
     view = anatomy.view(label.view)
-    return [(name, label.site or view.sites.get(name, "")) for name in view.structures]
+    return [(name, label.site or view.sites.get(name, view.name)) for name in view.structures]
 
 
 def _measured(frame: Frame, roi: Roi, label: Label) -> Row:

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ ONE_THREAD = {
 }
 
 
+_PACKAGE = Path(__file__).parents[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One file and what is asked of it."""
@@ -42,6 +46,8 @@ def start() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    # What libraries warn of in a file is noise between progress lines; what matters is in its row.
+    warnings.simplefilter("ignore")
     from usimg.vision import cv2  # noqa: PLC0415  heavy, and wanted in workers only
 
     cv2.setNumThreads(1)
@@ -59,8 +65,9 @@ def run(task: Task) -> ScanRows:
     try:
         return extract_scan(task.path, task.labels, segmenter=task.segmenter)
     except Exception as error:  # noqa: BLE001  a fault in usimg must not stop an archive of ten thousand
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(frame.filename).name} line {frame.lineno}"
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+        where = f"{Path(ours[-1].filename).name} line {ours[-1].lineno}"
         reason = f"a fault in usimg ({type(error).__name__} in {where}); please report it"
         return crashed(task.path, task.labels, reason, segmenter=task.segmenter)
 
