@@ -144,6 +144,16 @@ def dicom() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def encoded() -> Callable[..., bytes]:
+    """``encoded(frame, syntax)`` is one compressed 8-bit frame."""
+
+    def one(frame: np.ndarray, syntax: uid.UID) -> bytes:
+        return encode(frame, syntax, "MONOCHROME2" if frame.ndim == 2 else "RGB", 8)
+
+    return one
+
+
+@pytest.fixture(scope="session")
 def region() -> Callable[..., Dataset]:
     """``region((r0, c0, r1, c1), (row_cm, col_cm))`` makes an item of the region table."""
     return region_item

@@ -24,9 +24,9 @@ _RGB = ("RGB", "YBR_ICT", "YBR_RCT")  # the JPEG 2000 decoder undoes ICT and RCT
 KNOWN = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", *_YBR_FULL, *_YBR_PARTIAL, *_RGB)
 
 # A mostly grey picture read in the wrong colour space is strongly coloured all over (black becomes green),
-# in the right one nearly colourless. Chosen here between the two on real files: typical spread
-# of 0..8 levels when right (tint, JPEG noise), above 80 when wrong.
-_COLOURLESS, _COLOURED = 12.0, 40.0
+# in the right one nearly colourless. Chosen here on the real files: medians of 0..8 levels (tint, JPEG noise)
+# in the right one, above 100 in the wrong one.
+_COLOURLESS, _COLOURED = 12.0, 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,8 @@ def _colour_space(array: UInt8, stored: Stored) -> tuple[bool, str]:
         if is_ybr != labelled_ybr:
             doubt = f"; labelled {stored.photometric}, but {stored.stream_evidence}"
     few = array[::4, ::4].astype(np.int16)
-    as_ybr = float(np.mean(np.abs(few[..., 1] - 128) + np.abs(few[..., 2] - 128)))
-    as_rgb = float(np.mean(np.abs(few[..., 0] - few[..., 1]) + np.abs(few[..., 1] - few[..., 2])))
+    as_ybr = float(np.median(np.abs(few[..., 1] - 128) + np.abs(few[..., 2] - 128)))
+    as_rgb = float(np.median(np.abs(few[..., 0] - few[..., 1]) + np.abs(few[..., 1] - few[..., 2])))
     here, there = (as_ybr, as_rgb) if is_ybr else (as_rgb, as_ybr)
     if here > _COLOURED and there < _COLOURLESS:
         is_ybr = not is_ybr

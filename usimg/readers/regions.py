@@ -113,6 +113,9 @@ def choose(
             else []
         )
         return calibration, "", notes
+    if not any(r.is_tissue for r in regions):
+        # a tissue region may lie wholly outside the picture: its own reason says more
+        reason = next((r.reason for r in regions if r.content == "tissue" and r.kind == "2d"), reason)
     spacing = pixel_spacing(ds)
     if spacing is None or any(_states_cm(item) for item in _items(ds)):
         return None, reason, []
