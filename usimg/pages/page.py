@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import uuid
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def write_page(path: str | os.PathLike[str], html: str) -> Path:
             " check the rights of its folder, or give another place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
     return target
 
 

@@ -278,10 +278,9 @@ def cautions(contents: Contents) -> list[str]:
         said.append(f"{_count(pixels, 'outline')} {_has(pixels)} no length or area in mm; each says why.")
     doubtful = [d.label for d in contents.definitions if not d.verified]
     if doubtful:
+        named = ", ".join(doubtful) if len(doubtful) <= 3 else f"{len(doubtful)} of the structures"
         said.append(
-            "No verified source for the definition of: "
-            + ", ".join(doubtful)
-            + " (see the definitions below)."
+            f"The source of the definition is not verified for {named}: see the table of definitions."
         )
     said.extend(contents.problems)
     return said

@@ -46,7 +46,7 @@ def gather(study: Study) -> Contents:
     failed = rows[rows["state"] == "failed"]
     tiles = tuple(
         _tile(_records(group))
-        for _, group in shown.groupby(["scan", "frame", "region"], dropna=False, sort=True)
+        for _, group in _one_region(shown).groupby(["scan", "frame", "region"], dropna=False, sort=True)
     )
     return Contents(
         tiles=tiles,
@@ -122,6 +122,16 @@ def named(structure: str) -> tuple[str, str]:
     except AnatomyUnknown:
         return structure.replace("_", " "), ""
     return known.label, known.kind
+
+
+def _one_region(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose region is not said belong to the picture that the others of their frame name, if it is one.
+
+    A structure that was not found has no region of its own.
+    """
+    regions = rows.groupby(["scan", "frame"], dropna=False)["region"]
+    only = regions.transform("first").where(regions.transform("nunique") == 1)
+    return rows.assign(region=rows["region"].fillna(only))
 
 
 def _tile(rows: list[dict[str, Any]]) -> Tile:
@@ -233,26 +243,20 @@ def _definitions(rows: pd.DataFrame) -> tuple[Definition, ...]:
                 thickness_rules=_distinct(group, "thickness_rule"),
                 trace_rules=_distinct(group, "trace_rule"),
                 echo_rules=_distinct(group, "echo_rule"),
-                **_listed(name, sites[0] if sites else ""),
+                borders=_borders(name, sites[0] if sites else ""),
+                source="; ".join(_distinct(group, "definition_source")),
+                verified=bool(group["definition_verified"].fillna(value=False).all()),
             )
         )
     return tuple(found)
 
 
-def _listed(structure: str, site: str) -> dict[str, Any]:
-    """Borders, source and verification of the anatomy list: the site's own where it has one."""
+def _borders(structure: str, site: str) -> str:
     try:
-        known = anatomy.structure(structure)
+        thickness = anatomy.structure(structure).thickness_at(site)
     except AnatomyUnknown:
-        return {}
-    thickness = known.thickness_at(site)
-    place = known.sites.get(site)
-    origin = place if place is not None and place.source else known
-    return {
-        "borders": f"{' to '.join(thickness.borders)}".replace("_", " ") if thickness is not None else "",
-        "source": origin.source,
-        "verified": origin.verified,
-    }
+        return ""
+    return " to ".join(thickness.borders).replace("_", " ") if thickness is not None else ""
 
 
 def _run(record: Mapping[str, Any]) -> RunInfo:
