@@ -157,7 +157,7 @@ def test_a_report_without_pixels_is_refused(tmp_path, dicom, speckle):
 
 
 def test_a_picture_of_another_modality_is_refused(tmp_path, dicom, speckle):
-    assert "is a CT picture" in refused(dicom(tmp_path / "ct.dcm", speckle, Modality="CT"))
+    assert "is of modality CT" in refused(dicom(tmp_path / "ct.dcm", speckle, Modality="CT"))
 
 
 def test_a_missing_preamble_is_read_and_noted(tmp_path, dicom, speckle):

@@ -353,7 +353,7 @@ def _check_is_ultrasound(ds: Any, name: str, notes: list[str]) -> None:
         raise FileRefused(f"{name}: is the index of a DICOM folder, not a picture; open the folder")
     modality = text(ds, "Modality")
     if modality in _OTHER_MODALITIES:
-        raise FileRefused(f"{name}: is a {modality} picture, not ultrasound; leave it out")
+        raise FileRefused(f"{name}: is of modality {modality}, not ultrasound; leave it out")
     if modality is None:
         notes.append("no Modality: taken for ultrasound")
     elif modality not in ("US", "IVUS"):

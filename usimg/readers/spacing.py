@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from usimg.errors import FileRefused
@@ -29,7 +30,7 @@ def as_spacing(spacing: Any, name: str) -> tuple[float, float]:
     (0.05, 0.05)
     """
     try:
-        pair = (spacing, spacing) if isinstance(spacing, (int, float)) else tuple(spacing)
+        pair = (spacing, spacing) if isinstance(spacing, Real) else tuple(spacing)
         # a text or a truth value turns into a number all too readily
         row_mm, col_mm = (math.nan if isinstance(mm, (str, bytes, bool)) else float(mm) for mm in pair)
     except (TypeError, ValueError, OverflowError):
