@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from usimg.errors import StudyRefused
-from usimg.phenotype.result import CLAIM, Phenotypes, checks_not_run
+from usimg.phenotype.result import CLAIM, NAMES, Phenotypes, checks_not_run
 from usimg.phenotype.table import ORIENTS, Prepared, prepare
 
 # Reference study: k = 2 to 5.
@@ -20,13 +20,6 @@ MAX_K = 5
 # k-means finds the best of this many starts; 20 gave the same partition as 200 on gradients and on
 # groups of n = 454, 22 features (chosen here).
 STARTS = 20
-# Ordered names of the parts, least severe first.
-NAMES = {
-    2: ("Mild", "Severe"),
-    3: ("Mild", "Moderate", "Severe"),
-    4: ("Mild", "Moderate", "Marked", "Severe"),
-    5: ("Mild", "Moderate", "Marked", "Severe", "Very severe"),
-}
 
 FloatArray = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usimg.pages import render, write_page
-from usimg.phenotype.clustering import NAMES, STARTS
-from usimg.phenotype.result import GRADIENT_SILHOUETTE, Phenotypes
+from usimg.phenotype.clustering import STARTS
+from usimg.phenotype.result import GRADIENT_SILHOUETTE, NAMES, Phenotypes, part_names
 from usimg.phenotype.table import MAX_MISSING
 
 # Okabe-Ito: told apart by colour-blind people, and in grey print by their lightness.
@@ -56,17 +56,6 @@ def write(result: Phenotypes, path: str | os.PathLike[str]) -> Path:
         max_missing=MAX_MISSING,
     )
     return write_page(path, html)
-
-
-def part_names(k: int) -> tuple[str, ...]:
-    """Names of the parts of a continuum, least severe first.
-
-    >>> part_names(2)
-    ('lower part of severity', 'upper part of severity')
-    """
-    if k == 2:
-        return ("lower part of severity", "upper part of severity")
-    return tuple(f"part {i} of {k} along severity" for i in range(1, k + 1))
 
 
 def _ranks(result: Phenotypes) -> NDArray[np.int_]:

@@ -9,6 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 CLAIM = "no groups shown"
+# Ordered names of the parts, least severe first.
+NAMES = {
+    2: ("Mild", "Severe"),
+    3: ("Mild", "Moderate", "Severe"),
+    4: ("Mild", "Moderate", "Marked", "Severe"),
+    5: ("Mild", "Moderate", "Marked", "Severe", "Very severe"),
+}
 # Simulation in docs/phenotypes (n = 454, 22 features, k-means on z-scores, 40 cohorts of each kind):
 # gradients without any groups had their best silhouette at k = 2 in every run, 0.15 to 0.30 on average.
 GRADIENT_SILHOUETTE = (0.15, 0.30)
@@ -34,6 +41,17 @@ def checks_not_run(clinical: pd.DataFrame | None) -> dict[str, str]:
             else f"not run: no column {column!r} was given in clinical"
         )
     return checks
+
+
+def part_names(k: int) -> tuple[str, ...]:
+    """Names of the parts of a continuum, least severe first.
+
+    >>> part_names(2)
+    ('lower part of severity', 'upper part of severity')
+    """
+    if k == 2:
+        return ("lower part of severity", "upper part of severity")
+    return tuple(f"part {i} of {k} along severity" for i in range(1, k + 1))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,6 +110,12 @@ class Phenotypes:
     first_component_share: float
     random_state: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> pd.Series[str]:
+        """Labels as a page or table names them while no groups are shown: parts of a continuum."""
+        names = dict(zip(NAMES[self.k], part_names(self.k), strict=True))
+        return self.labels.map(names).rename("part")
 
     @property
     def reason(self) -> str:

@@ -1,0 +1,78 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import usimg
+
+
+@pytest.fixture
+def result():
+    rng = np.random.default_rng(3)
+    severe = np.repeat([0.0, 1.0], 30)
+    names = [f"rectus_femoris__mid_thigh__{side}__thickness_mm" for side in ("left", "right")]
+    table = pd.DataFrame(
+        {name: 22 - 8 * severe + rng.normal(size=60) for name in names},
+        index=[f"S{i:02d}" for i in range(60)],
+    )
+    table["<b>hostile</b>"] = rng.normal(size=60)
+    table["empty"] = np.nan
+    table.iloc[7, 0] = np.nan
+    return usimg.cluster(table)
+
+
+def seen(path):
+    html = path.read_text("utf-8")
+    return html, re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.split("</style>")[1]))
+
+
+def test_the_page_says_that_no_groups_are_shown_and_why(result, tmp_path):
+    _, text = seen(result.report(tmp_path / "phenotypes.html"))
+    assert "No groups shown" in text
+    assert f"{result.silhouette:.2f} at k = {result.k}" in text
+    assert "gradient" in text
+    assert "partition of a continuum" in text
+    assert text.count("not run") == len(result.checks)
+
+
+def test_the_page_and_parts_do_not_speak_of_mild_and_severe_groups(result, tmp_path):
+    _, text = seen(result.report(tmp_path / "phenotypes.html"))
+    assert not re.search(r"\b(Mild|Severe)\b", text)
+    assert set(result.parts) == {"lower part of severity", "upper part of severity"}
+    assert ((result.parts == "upper part of severity") == (result.labels == "Severe")).all()
+    for name, size in result.parts.value_counts().items():
+        assert f"{name}: {size} patients" in text
+
+
+def test_who_and_what_was_left_out_is_named(result, tmp_path):
+    _, text = seen(result.report(tmp_path / "phenotypes.html"))
+    assert "1 of 60 patients have no label" in text
+    assert "S07" in text
+    assert "empty: no patient has a value" in text
+
+
+def test_the_page_asks_nothing_of_the_network_and_escapes_names(result, tmp_path):
+    html, _ = seen(result.report(tmp_path / "phenotypes.html"))
+    assert "<script" not in html
+    assert "<b>hostile" not in html
+    assert not re.search(r"url\(|@import|https?://|src=", html)
+
+
+def test_every_patient_stands_in_one_bar_of_the_histogram(result):
+    from usimg.phenotype.page import severity_histogram
+
+    drawn = severity_histogram(result)
+    assert sum(bar.top - bar.base for bar in drawn.bars) == len(result.labels)
+    for bar in drawn.bars:
+        inside = (result.severity >= bar.low) & (result.severity < bar.high)
+        assert bar.top <= drawn.top
+        assert bar.top - bar.base <= inside.sum()
+
+
+@pytest.mark.parametrize("patients", [4, 9, 2000])
+def test_small_and_large_cohorts_give_a_page(patients, tmp_path):
+    rng = np.random.default_rng(patients)
+    table = pd.DataFrame(rng.normal(size=(patients, 3)), columns=list("abc"))
+    page = usimg.cluster(table, roles={"a": "muscle_echo"}).report(tmp_path / "p.html")
+    assert f"{patients} patients were ordered" in seen(page)[1]
