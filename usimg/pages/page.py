@@ -7,12 +7,12 @@ import os
 import uuid
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from usimg import __version__
 from usimg.errors import UsimgError
 
 MISSING = "\N{EN DASH}"
@@ -31,7 +31,7 @@ def render(room: str, template: str, **content: Any) -> str:
         What the template shows. Text is escaped wherever it stands; a name the template uses and
         nobody gave is an error, not an empty place.
     """
-    return _environment(room).get_template(template).render(usimg_version=__version__, **content)
+    return _environment(room).get_template(template).render(usimg_version=version("usimg"), **content)
 
 
 def write_page(path: str | os.PathLike[str], html: str) -> Path:
