@@ -189,14 +189,17 @@ def scan_convert(beams: FloatArray, field: Field, display: Display) -> tuple[Flo
     scan_area : (rows, cols) bool array
         Pixel centres inside the field.
     """
+    r0, c0, r1, c1 = display.box
     x, z = display.grid_mm()
-    line, along = field.beam(*np.broadcast_arrays(x, z))
-    inside = (np.abs(line) <= 1.0) & (along >= 0.0) & (along <= field.depth_mm)
+    line, along = field.beam(*np.broadcast_arrays(x[:, c0:c1], z[r0:r1]))
+    within = (np.abs(line) <= 1.0) & (along >= 0.0) & (along <= field.depth_mm)
     samples, lines = beams.shape
     at = [
-        along[inside] / field.depth_mm * (samples - 1),
-        (line[inside] + 1.0) / 2.0 * (lines - 1),
+        along[within] / field.depth_mm * (samples - 1),
+        (line[within] + 1.0) / 2.0 * (lines - 1),
     ]
+    inside = np.zeros(display.shape, dtype=bool)
+    inside[r0:r1, c0:c1] = within
     picture = np.zeros(display.shape)
     picture[inside] = ndimage.map_coordinates(beams, at, order=1, mode="nearest")
     return picture, inside

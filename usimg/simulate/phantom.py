@@ -243,13 +243,14 @@ def _layer_truth(
         rows = np.rint(display.top + z / display.spacing[0]).astype(int)
         within = (rows >= 0) & (rows < display.shape[0])
         seen &= within & area[np.clip(rows, 0, display.shape[0] - 1), cols.astype(int)]
-    x, top, bottom = x[seen], top[seen], bottom[seen]
+    cols, top, bottom = cols[seen], top[seen], bottom[seen]
+    upper, lower = (np.stack([display.top + z / display.spacing[0], cols], axis=1) for z in (top, bottom))
     return Layer(
         structure=plan.structure,
-        upper=display.to_pixels(x, top),
-        lower=display.to_pixels(x, bottom),
+        upper=upper,
+        lower=lower,
         thickness_mm=float((bottom - top).mean()),
-        thickness_centre_mm=float((bottom - top)[len(x) // 2]),
+        thickness_centre_mm=float((bottom - top)[len(cols) // 2]),
         echo_intensity=float(image[inside].mean()),
         level_db=plan.level_db,
         on_bone=plan.on_bone,

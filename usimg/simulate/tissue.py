@@ -157,8 +157,11 @@ def ridges(canvas: Canvas, rows: slice, noise: FloatArray, width_mm: float) -> t
     step_z, step_x = canvas.step[0], canvas.step[1][rows]
     down = np.gradient(noise, axis=0) / step_z
     across = np.gradient(noise, axis=1) / step_x
-    steep = np.hypot(down, across) + 1e-9
-    return np.exp(-((noise / (steep * width_mm)) ** 2)), np.abs(down) / steep
+    steep = np.hypot(down, across)
+    # Where the noise is flat its zero line is a patch; a least steepness keeps that thin.
+    least = 0.8 * float(np.sqrt(np.mean(steep**2)))
+    strand = np.exp(-((noise / (np.maximum(steep, least) * width_mm)) ** 2))
+    return strand, np.abs(down) / (steep + 1e-9)
 
 
 def paint_skin(canvas: Canvas, thickness_mm: float, rng: np.random.Generator) -> None:
