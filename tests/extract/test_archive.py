@@ -215,7 +215,7 @@ def test_text_from_files_is_no_formula_in_the_tables(installed, make_dicom, arch
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for left-over processes in /proc")
 def test_a_killed_run_resumes_to_the_table_of_an_uninterrupted_one(installed, make_dicom, archive, tmp_path):
-    for n in range(320):
+    for n in range(240):
         make_dicom(archive / f"{n:03}.dcm", seed=n)
     whole, killed = Study.create(tmp_path / "whole"), Study.create(tmp_path / "killed")
     (killed.private / "key.txt").write_bytes((whole.private / "key.txt").read_bytes())
@@ -236,9 +236,9 @@ def test_a_killed_run_resumes_to_the_table_of_an_uninterrupted_one(installed, ma
         assert time.monotonic() < deadline
         time.sleep(0.05)
     held = len(killed.current())
-    assert 0 < held < 320
+    assert 0 < held < 240
     resumed = run(archive, killed, segmenter="slow", workers=2)
-    assert resumed.counts["scans"] == 320 - held
+    assert resumed.counts["scans"] == 240 - held
     run(archive, whole, segmenter="slow", workers=2)
     assert table(killed).equals(table(whole))
 

@@ -12,7 +12,6 @@ from usimg.study.decisions import Decision, Sitting, Target
 from usimg.study.store import Study
 
 if TYPE_CHECKING:
-    from usimg.study.correction import keep_outline as keep_outline
     from usimg.study.fold import Fold as Fold
     from usimg.study.schema import outline_of as outline_of
     from usimg.study.schema import roi_of as roi_of
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Fold": "usimg.study.fold",
-    "keep_outline": "usimg.study.correction",
     "outline_of": "usimg.study.schema",
     "roi_of": "usimg.study.schema",
     "target_of": "usimg.study.schema",
@@ -31,7 +29,6 @@ __all__ = [
     "Sitting",
     "Study",
     "Target",
-    "keep_outline",
     "outline_of",
     "roi_of",
     "target_of",
