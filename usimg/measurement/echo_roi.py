@@ -70,6 +70,11 @@ def _within(upper: FloatArray, lower: FloatArray, region: EchoRoi, spacing: Spac
     first, last = overlap(upper, lower)
     row_mm, col_mm = spacing
     margin = region.margin_mm / col_mm
+    half = 0.5 * region.central_width * (last - first)
+    middle = 0.5 * (first + last)
+    left, right = max(first + margin, middle - half), min(last - margin, middle + half)
+    if not left < right:
+        return []
     # One grid over the whole layer: the disc needs the edges beyond the central width as well.
     step = min(1.0, margin / _STEPS_PER_MARGIN) if margin > 0.0 else 1.0
     count = int(np.clip(np.ceil((last - first) / step), 2, _MOST_COLUMNS)) + 1
@@ -80,11 +85,6 @@ def _within(upper: FloatArray, lower: FloatArray, region: EchoRoi, spacing: Spac
     if margin > 0.0:
         start = np.maximum(start, _rolled(x, top, margin, region.margin_mm / row_mm))
         stop = np.minimum(stop, -_rolled(x, -bottom, margin, region.margin_mm / row_mm))
-    half = 0.5 * region.central_width * (last - first)
-    middle = 0.5 * (first + last)
-    left, right = max(first + margin, middle - half), min(last - margin, middle + half)
-    if not left < right:
-        return []
     # The cut lies where the protocol says, not at the nearest step of the grid.
     columns = np.concatenate([[left], x[(x > left) & (x < right)], [right]])
     start, stop = np.interp(columns, x, start), np.interp(columns, x, stop)

@@ -45,10 +45,11 @@ class Runs:
     def pixels(self, columns: int) -> tuple[IntArray, IntArray]:
         """Every pixel: its outline's number and its flat index into a frame of that many columns."""
         counts = self.stop - self.start
-        which = np.repeat(np.arange(len(counts)), counts)
-        first_of_run = np.cumsum(counts) - counts
-        within = np.arange(len(which)) - first_of_run[which]
-        return self.owner[which], self.row[which] * columns + self.start[which] + within
+        # What to add to a pixel's place in the list to get its place in the frame.
+        ahead = self.row * columns + self.start - (np.cumsum(counts) - counts)
+        index = np.repeat(ahead, counts)
+        index += np.arange(len(index))
+        return np.repeat(self.owner, counts), index
 
     def between(self, first: int, last: int) -> Runs:
         """Those of outlines ``first`` up to, not including, ``last``, renumbered from 0."""

@@ -379,5 +379,12 @@ def _finish(item: _Item) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(
-        {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in COLUMNS.items()}
+        {name: _column([row[name] for row in rows], dtype) for name, dtype in COLUMNS.items()}, copy=False
+    )
+
+
+def _column(values: list[Any], dtype: str) -> Any:
+    """Bare arrays: a Series for each of some fifty columns would cost more than the measuring."""
+    return (
+        pd.Series(values, dtype=dtype).array if dtype in ("str", "Int64") else np.array(values, dtype=dtype)
     )

@@ -28,6 +28,8 @@ _DIRECTION_WIDTH = 0.1
 # by 25 degrees, 9 steps do; tips of round outlines are left out.
 _CLOSE = 1e-6
 _MOST_STEPS = 12
+# A layer narrower than this is a slip of the hand; far below what anyone could draw.
+_LEAST_WIDTH_PX = 1e-3
 # Edges that cross by less are one edge drawn twice, not a mistake.
 _CROSSING_PX = 0.5
 
@@ -53,7 +55,7 @@ def edges_of(polygon: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     columns = polygon[:, 1]
     first, last = columns.min(), columns.max()
-    if not first < last:
+    if last - first < _LEAST_WIDTH_PX:
         raise OutlineRefused("the outline has no width, so it has no upper and lower edge")
     from_left = np.roll(polygon, -int(np.argmin(columns)), axis=0)
     turn = int(np.argmax(from_left[:, 1]))
@@ -105,7 +107,7 @@ def overlap(upper: FloatArray, lower: FloatArray) -> tuple[float, float]:
     """
     first = max(upper[:, 1].min(), lower[:, 1].min())
     last = min(upper[:, 1].max(), lower[:, 1].max())
-    if not first < last:
+    if last - first < _LEAST_WIDTH_PX:
         raise OutlineRefused("the upper and the lower edge have no column in common")
     return float(first), float(last)
 
