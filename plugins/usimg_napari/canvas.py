@@ -7,16 +7,18 @@ again: napari takes 0.1 s for that, 0.03 s for new data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import LayerLock
-from numpy.typing import NDArray
 
 from usimg import Frame, Roi, UsimgError
-from usimg.errors import PixelsRefused
+from usimg.errors import OutlineRefused, PixelsRefused
 from usimg_napari.convert import Part, parts, redrawn, same_shapes
+from usimg_napari.handles import all_handles
 from usimg_napari.live import Meter, Numbers
 from usimg_napari.looks import colour_of
 from usimg_napari.reader import look
@@ -58,6 +60,7 @@ class Canvas:
         self._page = Page("", 0, "")  # none yet
         self._rois: tuple[Roi, ...] = ()
         self._shown: list[Part] = []
+        self._layouts: WeakKeyDictionary[Roi, list[Part]] = WeakKeyDictionary()
         self._moving: dict[int, Roi] = {}
         self._meter: Meter | None = None
         self._busy = 0
@@ -103,7 +106,7 @@ class Canvas:
             rois = tuple(held.roi for held in self.review.held)
             if fresh or rois != self._rois:
                 self._rois, self._moving = rois, {}
-                self._shown = [] if self.problem else parts(rois)
+                self._shown = [] if self.problem else self._parts()
                 if fresh or not same_shapes(self.outlines.data, [part.vertices for part in self._shown]):
                     self._draw(self._shown)
             self._measure()
@@ -160,6 +163,15 @@ class Canvas:
         self.image.scale, self.image.units = for_image["scale"], for_image["units"]
         self.outlines.scale, self.outlines.units = for_image["scale"][1:], for_image["units"][1:]
 
+    def _parts(self) -> list[Part]:
+        """Shapes of the page's outlines; one that was edited here keeps the handles it was left with."""
+        shown: list[Part] = []
+        for owner, roi in enumerate(self._rois):
+            if roi not in self._layouts:
+                self._layouts[roi] = parts(owner, roi)
+            shown += self._layouts[roi]
+        return shown
+
     def _draw(self, shown: list[Part]) -> None:
         self.outlines.data = [(part.vertices.copy(), part.kind) for part in shown]
         if shown:
@@ -189,10 +201,14 @@ class Canvas:
         now = self.outlines.data
         if len(now) != len(self._shown):
             return
-        changed = self._changed_owners(now)
-        moving = {owner: self._as_drawn(owner, now) for owner in changed}
+        moving: dict[int, Roi] = {}
+        for owner in self._changed_owners(now):
+            # An outline that is none for a moment keeps its last numbers until it is settled.
+            with suppress(OutlineRefused):
+                shapes = self._bent(owner, now)
+                moving[owner] = redrawn(self._rois[owner], shapes, author=self.review.author)
         if moving or self._moving:
-            self._moving = {owner: roi for owner, roi in moving.items() if roi is not None}
+            self._moving = moving
             self._measure()
             self._tell()
 
@@ -215,28 +231,28 @@ class Canvas:
         else:
             self._after = self._put_back
 
-    def _settle(self, now: list[NDArray[np.float64]]) -> None:
+    def _settle(self, now: list[Any]) -> None:
         for owner in self._changed_owners(now):
-            before = sum(len(part.vertices) for part in self._shown if part.owner == owner)
-            own = [v for v, part in zip(now, self._shown, strict=True) if part.owner == owner]
-            after = sum(len(vertices) for vertices in own)
-            verb = "move" if after == before else "insert" if after > before else "remove"
-            try:
-                roi = redrawn(self._rois[owner], own, author=self.review.author)
-                self.review.edit(owner, roi, f"{verb} a vertex")
-            except UsimgError as error:
-                self.say(str(error))
-                self._after = self._fill
+            before, after = self._own(owner), self._bent(owner, now)
+            more = sum(len(p.vertices) for p in after) - sum(len(p.vertices) for p in before)
+            verb = "move" if more == 0 else "insert" if more > 0 else "remove"
+            self._edit(owner, self._rois[owner], after, f"{verb} a vertex")
 
-    def _drawn_anew(self, vertices: NDArray[np.float64]) -> None:
+    def _drawn_anew(self, vertices: Any) -> None:
         self.outlines.mode = "direct"
         owner = self.review.selected
+        blank = self._rois[owner].with_polygons()
+        self._edit(owner, blank, [Part(owner, all_handles(vertices))], "draw anew the outline")
+        self._fill()
+
+    def _edit(self, owner: int, roi: Roi, shapes: list[Part], sentence: str) -> None:
         try:
-            roi = redrawn(self._rois[owner].with_polygons(), [vertices], author=self.review.author)
-            self.review.edit(owner, roi, "draw anew the outline")
+            drawn = redrawn(roi, shapes, author=self.review.author)
+            self._layouts[drawn] = shapes
+            self.review.edit(owner, drawn, sentence)
         except UsimgError as error:
             self.say(str(error))
-        self._fill()
+            self._after = self._fill
 
     def _put_back(self) -> None:
         self.say("An outline is not deleted here: reject it with a reason (R), or draw it anew (D)")
@@ -261,12 +277,15 @@ class Canvas:
         ]
         return list(dict.fromkeys(changed))
 
-    def _as_drawn(self, owner: int, now: list[Any]) -> Roi | None:
-        own = [v for v, part in zip(now, self._shown, strict=True) if part.owner == owner]
-        try:
-            return redrawn(self._rois[owner], own, author=self.review.author)
-        except UsimgError:  # fewer than three vertices, for a moment
-            return None
+    def _own(self, owner: int) -> list[Part]:
+        return [part for part in self._shown if part.owner == owner]
+
+    def _bent(self, owner: int, now: list[Any]) -> list[Part]:
+        return [
+            replace(part, handled=part.handled.bent(vertices))
+            for part, vertices in zip(self._shown, now, strict=True)
+            if part.owner == owner
+        ]
 
     def _on_selection(self, added: Any = None, removed: Any = None) -> None:
         """A click on an outline selects it in the review too; one beside them changes nothing there."""
