@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usimg.measurement import area, clip_to_frame, perimeter, roundness
@@ -54,6 +54,7 @@ def test_a_ring_in_two_halves_has_the_area_of_both():
     assert area([half, other]) == pytest.approx(math.pi * (1600 - 400), rel=1e-4)
 
 
+@settings(deadline=None)
 @given(stars(), st.floats(-900.0, 900.0), st.floats(-900.0, 900.0))
 def test_area_and_perimeter_are_unchanged_by_a_shift(star, rows, cols):
     moved = star + np.array([rows, cols])
@@ -61,6 +62,7 @@ def test_area_and_perimeter_are_unchanged_by_a_shift(star, rows, cols):
     assert perimeter([moved]) == pytest.approx(perimeter([star]), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(stars())
 def test_area_and_perimeter_are_unchanged_by_a_flip_and_by_the_way_round(star):
     for other in (star * (1, -1), star * (-1, 1), star[::-1], np.roll(star, 2, axis=0)):
@@ -68,6 +70,7 @@ def test_area_and_perimeter_are_unchanged_by_a_flip_and_by_the_way_round(star):
         assert perimeter([other], SPACING) == pytest.approx(perimeter([star], SPACING), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(stars(), st.floats(0.01, 20.0), st.floats(0.01, 20.0))
 def test_a_picture_stored_with_other_pixels_has_the_same_mm(star, rows, cols):
     finer = star * (rows, cols)
@@ -76,6 +79,7 @@ def test_a_picture_stored_with_other_pixels_has_the_same_mm(star, rows, cols):
     assert perimeter([finer], spacing) == pytest.approx(perimeter([star], SPACING), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(stars())
 def test_clipping_keeps_what_is_on_the_picture_and_nothing_else(star):
     """A polygon's parts left and right of a border, each clipped away in turn, add up to it."""

@@ -228,6 +228,7 @@ def test_an_outline_that_crosses_itself_is_found_by_its_share(corners, share):
     ] == pytest.approx(share, abs=0.03)
 
 
+@settings(deadline=None)
 @given(polygons.filter(lambda p: len(p) == 3))
 def test_no_triangle_is_taken_to_cross_itself(triangle):
     assert runs([[triangle]], (41, 51)).doubtful[0] == 0.0

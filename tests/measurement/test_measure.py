@@ -227,6 +227,14 @@ def test_parts_that_overlap_have_no_area_because_it_would_count_twice(frame_of, 
     assert "its parts overlap" in row.reason
 
 
+@pytest.mark.parametrize("width", [0.0, 1e-38, 1e-4])
+def test_an_outline_without_width_is_a_row_with_reasons(frame_of, speckle, width):
+    sliver = np.array([[50, 50], [90, 50], [90, 50 + width]])
+    row = row_of(frame_of(speckle), Roi(structure="muscle", polygon=sliver))
+    assert math.isnan(row.thickness_mm)
+    assert "the outline has no width" in row.reason
+
+
 def test_a_muscle_drawn_in_two_parts_has_an_area_but_no_thickness(frame_of, speckle):
     roi = Roi(structure="rectus_femoris", polygons=(circle(100, 100, 30), circle(100, 200, 30)))
     row = row_of(frame_of(speckle), roi)

@@ -67,6 +67,7 @@ def test_a_circle_is_as_thick_as_its_diameter_and_its_mean_is_its_area_by_its_wi
     assert found["mean_vertical"] == pytest.approx(area([circle], SPACING) / 10.0, rel=1e-4)
 
 
+@settings(deadline=None)
 @given(layers())
 def test_the_edges_of_a_closed_outline_are_those_it_was_closed_from(layer):
     upper, lower = layer
@@ -124,6 +125,7 @@ def test_thickness_grows_with_the_pixel(layer, factor):
     assert larger == pytest.approx({rule: factor * mm for rule, mm in before.items()}, rel=1e-5)
 
 
+@settings(deadline=None)
 @given(layers())
 def test_more_vertices_on_the_same_edges_change_nothing(layer):
     columns = np.linspace(20.0, 380.0, 361)
