@@ -33,8 +33,11 @@ _RINGING = 3
 # slant gives 5 % on 500 rows.
 _STRAIGHT_SHARE, _STRAIGHT_SLACK = 0.2, 2
 _BEYOND = 0.1
+_LEVEL_TOP = 0.9  # a trapezoid's top is level over half its width
 # A row belongs to a linear field when this share of it is no surround.
 _ROW_SHARE = 0.1
+# ... or this share of it holds noise darker than any mark (chosen here on the nerve pictures' black depths).
+_NOISE_SHARE, _FAINT = 0.005, 60
 # Parts below this share of the largest are not the field's.
 _PART_SHARE = 0.04
 # A part along the upper or lower border that is lower than this share of the rows is a menu or title bar.
@@ -83,12 +86,13 @@ def _field(gray: UInt8) -> BoolArray | None:
     size = max(_LEAST_OPENING_PX, round(_OPENING_PX * gray.shape[0] / _ON_ROWS)) | 1
     quiet = 1 - _writing(gray, size)
     textured = _in_no_flat_patch(spread, 0)
+    noise = (textured & quiet).astype(bool) & (gray < _FAINT)
     faint = _parts(textured & quiet, size)
     if faint is None:
         return None
     lively = _parts(_in_no_flat_patch(spread, _RINGING) & quiet, size)
     for sides in (lively, faint):
-        rectangle = None if sides is None else _rectangle(sides, faint)
+        rectangle = None if sides is None else _rectangle(sides, faint, noise)
         if rectangle is not None:
             field = np.zeros(gray.shape, bool)
             r0, c0, r1, c1 = rectangle
@@ -150,10 +154,10 @@ def _close(mask: UInt8, size: int) -> UInt8:
     return np.ascontiguousarray(closed[size:-size, size:-size])
 
 
-def _rectangle(sides: BoolArray, faint: BoolArray) -> Box | None:
+def _rectangle(sides: BoolArray, faint: BoolArray, noise: BoolArray) -> Box | None:
     """Box of parts with straight upright sides and a level top, or None.
 
-    The sides come from ``sides``; downwards it goes on as long as there is something ``faint``.
+    The sides come from ``sides``; downwards it goes on as long as there is something ``faint``, or ``noise``.
     """
     rows = np.flatnonzero(sides.any(axis=1))
     cols = np.flatnonzero(sides.any(axis=0))
@@ -162,11 +166,17 @@ def _rectangle(sides: BoolArray, faint: BoolArray) -> Box | None:
     inside = sides[rows]
     left = _straight(inside.argmax(axis=1), outward=-1)
     right = _straight(sides.shape[1] - 1 - inside[:, ::-1].argmax(axis=1), outward=1)
-    top = _straight(sides[:, cols].argmax(axis=0), outward=-1, share=0.5)
+    tops = sides[:, cols].argmax(axis=0)
+    top = _straight(tops, outward=-1, share=0.5)
+    if top is not None and np.mean(np.abs(tops - top) <= _STRAIGHT_SLACK) >= _LEVEL_TOP:
+        # as wide as its level top, though a shadow hides a side
+        left = int(cols[0]) if left is None else left
+        right = int(cols[-1]) if right is None else right
     if left is None or right is None or top is None or right - left < 8:
         return None
-    filled = (sides | faint)[:, left : right + 1].mean(axis=1)
-    deepest = int(np.flatnonzero(filled >= _ROW_SHARE)[-1])
+    filled = (sides | faint)[:, left : right + 1].mean(axis=1) >= _ROW_SHARE
+    filled |= noise[:, left : right + 1].mean(axis=1) >= _NOISE_SHARE
+    deepest = int(np.flatnonzero(filled)[-1])
     return (top, left, deepest + 1, right + 1) if deepest > top else None
 
 
