@@ -41,9 +41,9 @@ def tile(scan="a" * 12, *measurements, **changes):
     return Tile(scan=scan, measurements=measurements or (measurement(),), **changes)
 
 
-def picture(_tile):
+def picture(tile):
     grey = np.random.default_rng(0).integers(0, 120, (80, 100)).astype(np.uint8)
-    return crop(grey, np.ones_like(grey, bool), spacing=(0.2, 0.2), longest_side=PAGE_SIDE_PX)
+    return tile, crop(grey, np.ones_like(grey, bool), spacing=(0.2, 0.2), longest_side=PAGE_SIDE_PX)
 
 
 def page(tmp_path, contents, picture_of=picture, limit=200):
@@ -168,12 +168,12 @@ def test_a_large_archive_shows_the_worst_and_the_same_random_sample_and_says_so(
 def test_only_shown_pictures_are_opened(tmp_path):
     opened = []
     tiles = tuple(tile(f"{i:012x}", measurement(i / 100)) for i in range(100))
-    page(tmp_path, Contents(tiles=tiles), lambda t: opened.append(t.scan) or "not needed", limit=8)
+    page(tmp_path, Contents(tiles=tiles), lambda t: (t, opened.append(t.scan) or "not needed"), limit=8)
     assert len(opened) == 8 + 2
 
 
 def test_a_picture_that_cannot_be_shown_says_why_and_keeps_its_numbers(tmp_path):
-    seen = words(page(tmp_path, Contents(tiles=(tile(),)), lambda _: "The file is not where it was."))
+    seen = words(page(tmp_path, Contents(tiles=(tile(),)), lambda t: (t, "The file is not where it was.")))
     assert "The file is not where it was." in seen
     assert "21.3 mm" in seen
 
@@ -194,7 +194,7 @@ def test_two_hundred_pictures_of_the_hardest_kind_stay_under_fifteen_megabytes(t
     noise = np.random.default_rng(0).integers(0, 256, (640, 640), dtype=np.uint8)
     hard = crop(noise, np.ones_like(noise, bool))
     one, two = (
-        len(page(tmp_path, Contents(tiles=tuple(tile(f"{i:012x}") for i in range(n))), lambda _: hard))
+        len(page(tmp_path, Contents(tiles=tuple(tile(f"{i:012x}") for i in range(n))), lambda t: (t, hard)))
         for n in (1, 2)
     )
     assert one + 199 * (two - one) < 15e6

@@ -40,6 +40,8 @@ class Measurement:
 
     Attributes
     ----------
+    row : int
+        Its place in the study's table.
     state : str
         ``"automatic"``, ``"accepted"``, ``"corrected"``, ``"draft"``, ``"rejected"``, ``"empty"``, ...
     counts_reason : str
@@ -68,6 +70,7 @@ class Measurement:
     flags: tuple[str, ...] = ()
     reason: str = ""
     shape: Shape | None = None
+    row: int = -1
 
     @property
     def thickness(self) -> float | None:

@@ -22,7 +22,8 @@ from usimg.report.content import (
     structures_of,
 )
 from usimg.report.drawing import Crop, Shape, data_uri, svg_path, view_box
-from usimg.report.gather import Pictures, gather
+from usimg.report.gather import gather
+from usimg.report.pictures import Pictures
 
 if TYPE_CHECKING:
     from usimg.study import Study
@@ -46,7 +47,7 @@ class Picture:
     reason: str = ""
 
 
-PictureOf = Callable[[Tile], "Crop | str"]
+PictureOf = Callable[[Tile], "tuple[Tile, Crop | str]"]
 
 
 def extract_report(study: Study, path: str | os.PathLike[str], *, limit: int = LIMIT) -> Path:
@@ -71,7 +72,8 @@ def extract_report(study: Study, path: str | os.PathLike[str], *, limit: int = L
     Scans are named by their short hash, subjects by their study id; pictures are cut to the scan
     area and black outside it; the page asks nothing of the network.
     """
-    return write_extract_page(gather(study), Pictures(study), path, limit=limit)
+    contents, rows = gather(study)
+    return write_extract_page(contents, Pictures(study, rows), path, limit=limit)
 
 
 def write_extract_page(
@@ -83,8 +85,8 @@ def write_extract_page(
     ----------
     contents : Contents
     picture_of : callable
-        Tile to its `Crop`, or to a sentence that says why it cannot be shown. Called for the tiles
-        that are shown only.
+        Tile to the tile with its outlines and its `Crop`, or a sentence that says why there is none.
+        Called for the tiles that are shown only.
     path : path
     limit : int
         Pictures before the sheet becomes the worst and a sample.
@@ -113,7 +115,7 @@ def write_extract_page(
 
 
 def _sheet(tiles: list[Tile], picture_of: PictureOf) -> list[tuple[Tile, Picture]]:
-    return [(tile, _picture(picture_of(tile))) for tile in tiles]
+    return [(drawn, _picture(shown)) for drawn, shown in map(picture_of, tiles)]
 
 
 def _picture(shown: Crop | str) -> Picture:

@@ -1,25 +1,20 @@
-"""From a study to what its report says, and to the pictures of its tiles."""
+"""From a study to what its report says."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from usimg import anatomy
-from usimg.errors import AnatomyUnknown, OutlineRefused, UsimgError
-from usimg.measurement.echo_roi import echo_region
-from usimg.opening import read
+from usimg.errors import AnatomyUnknown
 from usimg.report.content import Contents, Definition, Failure, Measurement, RunInfo, Tile
-from usimg.report.drawing import PAGE_SIDE_PX, Crop, FloatArray, Shape, colour_of, crop
-from usimg.study import roi_of
 from usimg.study.private import short
+from usimg.study.schema import GEOMETRY
 
 if TYPE_CHECKING:
-    from usimg.roi import Roi
-    from usimg.scan import Frame
     from usimg.study import Study
 
 # What of a run's record is shown. Named one by one: a record may grow, a report must not leak.
@@ -39,80 +34,40 @@ RUN_FACTS = {
 SYNTHETIC = "usimg"
 
 
-def gather(study: Study) -> Contents:
-    """Everything a report says, read from the study's folder; pictures are left for `Pictures`."""
-    rows = study.current(geometry=True)
-    shown = rows[rows["state"] != "failed"]
-    failed = rows[rows["state"] == "failed"]
-    tiles = tuple(
-        _tile(_records(group))
-        for _, group in _one_region(shown).groupby(["scan", "frame", "region"], dropna=False, sort=True)
-    )
-    return Contents(
-        tiles=tiles,
-        failures=(*(_failure(row) for row in _records(failed)), *_not_found(tiles)),
-        definitions=_definitions(shown),
-        runs=tuple(_run(record) for record in reversed(study.run_records())),
-        synthetic=len({row["scan"] for row in _records(rows) if _is_synthetic(row)}),
-        problems=tuple(study.fold(geometry=False).problems),
-        failed=frozenset(short(scan) for scan in set(failed["scan"]) - set(shown["scan"])),
-    )
+def gather(study: Study) -> tuple[Contents, pd.DataFrame]:
+    """Everything a report says, and the study's rows with the outlines, which `Pictures` draws when asked.
 
-
-class Pictures:
-    """Opens the scan of a tile and cuts its picture.
-
-    Parameters
-    ----------
-    study : Study
-    longest_side : int
-        Of the crops, px.
-    enlarge : bool
-        Whether smaller crops are brought to that size too.
+    A large study shows a small part of its outlines, so none is drawn here.
     """
-
-    def __init__(self, study: Study, *, longest_side: int = PAGE_SIDE_PX, enlarge: bool = False) -> None:
-        self._study = study
-        self._longest_side = longest_side
-        self._enlarge = enlarge
-
-    def __call__(self, tile: Tile) -> Crop | str:
-        """The crop, or why there is none."""
-        try:
-            scan = read(self._study.source_path(tile.scan))
-            if short(scan.id) != tile.scan:
-                return "The file has changed since it was measured; run usimg extract again."
-            frame = scan.frames[tile.frame]
-        except UsimgError:
-            return "The file is not where it was when it was measured, or cannot be read any more."
-        except IndexError:
-            return "The file has fewer frames than when it was measured; run usimg extract again."
-        shapes = [m.shape for m in tile.measurements if m.shape is not None]
-        return self._cut(frame, tile.region, shapes)
-
-    def _cut(self, frame: Frame, region: int | None, shapes: list[Shape]) -> Crop | str:
-        held = next((r for r in frame.regions if r.index == region), None)
-        calibration = frame.calibration if held is None else held.calibration or frame.calibration
-        try:
-            shown = crop(
-                frame.gray,
-                frame.scan_area,
-                within=None if held is None else held.box,
-                shapes=shapes,
-                spacing=None if calibration is None else calibration.spacing,
-                longest_side=self._longest_side,
-                enlarge=self._enlarge,
-            )
-        except UsimgError:
-            return "The picture cannot be decoded any more."
-        return shown or "No scan area was found, so text could not be masked: the picture is withheld."
+    rows = study.current(geometry=True).reset_index(drop=True)
+    light = _one_region(rows.drop(columns=list(GEOMETRY))).sort_values(["scan", "frame", "region"])
+    records = [
+        {str(name): value for name, value in record.items()} | {"row": index}
+        for index, record in zip(light.index, light.to_dict("records"), strict=True)
+    ]
+    shown = [record for record in records if record["state"] != "failed"]
+    failed = [record for record in records if record["state"] == "failed"]
+    tiles = tuple(_tile(list(group)) for _, group in groupby(shown, key=_picture))
+    contents = Contents(
+        tiles=tiles,
+        failures=(*map(_failure, failed), *_not_found(tiles)),
+        definitions=_definitions(light[light["state"] != "failed"]),
+        runs=tuple(_run(record) for record in reversed(study.run_records())),
+        synthetic=len({record["scan"] for record in records if _is_synthetic(record)}),
+        problems=tuple(study.fold(geometry=False).problems),
+        failed=frozenset({short(r["scan"]) for r in failed} - {short(r["scan"]) for r in shown}),
+    )
+    return contents, rows
 
 
-def shape_of(roi: Roi, kind: str, *, echo_region: tuple[FloatArray, ...] = ()) -> Shape | None:
-    """What to draw of a Roi; None when it is empty."""
-    if not roi.polygons and roi.line is None:
-        return None
-    return Shape(polygons=roi.polygons, line=roi.line, echo_region=echo_region, colour=colour_of(kind))
+def _picture(record: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Which picture a row is about; -1 for what is not said."""
+    frame, region = _number(record, "frame"), _number(record, "region")
+    return (
+        _text(record, "scan"),
+        -1 if frame is None else int(frame),
+        -1 if region is None else int(region),
+    )
 
 
 def named(structure: str) -> tuple[str, str]:
@@ -143,15 +98,15 @@ def _tile(rows: list[dict[str, Any]]) -> Tile:
         scale = (
             f"{size} mm a pixel ({_text(first, 'calibration_source').replace('_', ' ') or 'source unknown'})"
         )
-    region = first.get("region")
+    scan, frame, region = _picture(first)
     return Tile(
-        scan=short(_text(first, "scan")),
-        frame=int(first["frame"]) if pd.notna(first.get("frame")) else 0,
-        region=int(region) if region is not None and pd.notna(region) else None,
+        scan=short(scan),
+        frame=max(frame, 0),
+        region=None if region < 0 else region,
         place=_place(_text(first, "subject"), _text(first, "visit")),
         scale=scale,
         device=_text(first, "device"),
-        measurements=tuple(sorted((_measurement(row) for row in rows), key=_depth)),
+        measurements=tuple(_measurement(row) for row in rows),
     )
 
 
@@ -159,24 +114,11 @@ def _place(subject: str, visit: str) -> str:
     return ", ".join(word for word in (subject, f"visit {visit}" if visit else "") if word)
 
 
-def _depth(measurement: Measurement) -> tuple[bool, float, str]:
-    """Sorts top to bottom; sums last, what has no outline just before them."""
-    shape = measurement.shape
-    rows = [points[:, 0].mean() for points, _ in shape.chains] if shape is not None else []
-    depth = float(min(rows, default=math.inf))
-    return (measurement.kind == "combined", depth, measurement.label)
-
-
 def _measurement(row: Mapping[str, Any]) -> Measurement:
     structure = _text(row, "structure") or "muscle"
     label, kind = named(structure)
-    reason = _text(row, "reason")
-    try:
-        roi = roi_of(row)
-        shape = shape_of(roi, kind, echo_region=_echo_region(row, roi))
-    except OutlineRefused as error:
-        shape, reason = None, reason or str(error)
     return Measurement(
+        row=int(row["row"]),
         structure=structure,
         label=label,
         kind=kind,
@@ -197,24 +139,8 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         author=_text(row, "author"),
         counts_reason=_text(row, "counts_reason"),
         flags=_flags(row),
-        reason=reason,
-        shape=shape,
+        reason=_text(row, "reason"),
     )
-
-
-def _echo_region(row: Mapping[str, Any], roi: Roi) -> tuple[FloatArray, ...]:
-    """The protocol's region of a row, when it is apart from the outline and the one that was measured."""
-    if _number(row, "echo_intensity_protocol") is None:
-        return ()
-    row_mm, col_mm = _number(row, "row_mm"), _number(row, "col_mm")
-    try:
-        region = anatomy.generic_protocol().echo_roi_of(anatomy.structure(roi.structure), roi.site)
-        if region.is_whole or region.rule != _text(row, "echo_rule") or row_mm is None or col_mm is None:
-            return ()
-        edges = None if roi.upper is None or roi.lower is None else (roi.upper, roi.lower)
-        return echo_region(roi.polygons, region, (row_mm, col_mm), edges=edges)
-    except (AnatomyUnknown, OutlineRefused):
-        return ()
 
 
 def _failure(row: Mapping[str, Any]) -> Failure:
@@ -274,10 +200,6 @@ def _said(value: Any) -> str:
 
 def _is_synthetic(row: Mapping[str, Any]) -> bool:
     return _text(row, "device").casefold().startswith(SYNTHETIC)
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _distinct(rows: pd.DataFrame, column: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from usimg.errors import StudyRefused
 from usimg.report.content import Contents, Measurement, Tile
 from usimg.report.drawing import Crop, paint
-from usimg.report.gather import Pictures, gather
+from usimg.report.gather import gather
+from usimg.report.pictures import Pictures
 
 if TYPE_CHECKING:
     from usimg.study import Study
@@ -46,13 +47,13 @@ def result_picture(study: Study, path: str | os.PathLike[str]) -> Path:
     StudyRefused
         Nothing in the study can be shown.
     """
-    contents = gather(study)
-    pictures = Pictures(study, longest_side=SIDE_PX, enlarge=True)
+    contents, rows = gather(study)
+    pictures = Pictures(study, rows, longest_side=SIDE_PX, enlarge=True)
     panels: list[tuple[Tile, Crop]] = []
     for tile in _candidates(contents):
-        shown = pictures(tile)
+        drawn, shown = pictures(tile)
         if isinstance(shown, Crop):
-            panels.append((tile, shown))
+            panels.append((drawn, shown))
         if len(panels) == PANELS:
             break
     if not panels:
@@ -68,7 +69,7 @@ def _candidates(contents: Contents) -> list[Tile]:
     """The best tile of every set of structures; those that add a kind of structure come first."""
     best: dict[tuple[str, ...], Tile] = {}
     for tile in sorted(contents.tiles, key=lambda tile: tile.order, reverse=True):
-        if all(m.shape is not None for m in tile.measurements):
+        if all(m.measured for m in tile.measurements):
             best.setdefault(tuple(sorted(m.structure for m in tile.measurements)), tile)
     ordered = sorted(best.values(), key=lambda tile: (-len(tile.measurements), tile.order))
     kinds: set[str] = set()
