@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,10 +193,24 @@ def test_a_layer_cut_by_the_field_has_no_area_and_says_so(frame_of, speckle):
 
 @pytest.mark.parametrize(("first", "last"), [(60, 340), (60, 398), (2, 340), (15, 385)])
 def test_only_a_layer_that_ends_inside_the_field_on_both_sides_has_an_area(frame_of, speckle, first, last):
-    row = row_of(frame_of(speckle), layer_roi(first=first, last=last))
+    upper, lower = layer(first=first, last=last)
+    row = row_of(frame_of(speckle), Roi(structure="biceps_brachii", polygon=np.r_[upper, lower[::-1]]))
     whole = first == 60 and last == 340
     assert math.isfinite(row.csa_mm2) == whole
     assert ("cut by the edge" in row.reason) != whole
+
+
+def test_a_layer_followed_part_of_the_way_has_no_area_but_a_closed_muscle_has(frame_of, speckle):
+    """What a person closes is a section; where a layer's edges stopped being seen, nothing ends."""
+    frame = frame_of(speckle)
+    followed = row_of(frame, layer_roi(first=60, last=340))
+    assert math.isnan(followed.csa_mm2)
+    assert "open at its ends" in followed.reason
+    corrected = layer_roi(first=60, last=340).with_polygons(layer_roi(first=70, last=330).polygon)
+    assert math.isfinite(row_of(frame, corrected).csa_mm2)
+    assert math.isnan(row_of(frame, replace(corrected, trace_rule="inner_edges")).csa_mm2)
+    whole = Roi(structure="biceps_brachii", polygon=circle(150, 200, 80), trace_rule="inner_edges")
+    assert row_of(frame, whole).csa_mm2 == pytest.approx(math.pi * 64, rel=1e-3)
 
 
 def test_a_longitudinal_picture_has_no_cross_section(frame_of, speckle):

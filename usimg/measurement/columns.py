@@ -5,6 +5,12 @@ A number whose name has no unit is a grey level (0 to 255), a ratio or a count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
 from usimg.measurement.thickness import RULES
 
 COLUMNS: dict[str, str] = {
@@ -63,3 +69,17 @@ COLUMNS: dict[str, str] = {
 _NOTHING = {"float64": float("nan"), "str": "", "int64": 0, "Int64": None, "bool": False}
 # A row in which nothing was measured.
 BLANK = {name: _NOTHING[dtype] for name, dtype in COLUMNS.items()}
+
+
+def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A DataFrame of rows that have every column; without rows it has the columns and dtypes too."""
+    return pd.DataFrame(
+        {name: _column([row[name] for row in rows], dtype) for name, dtype in COLUMNS.items()}, copy=False
+    )
+
+
+def _column(values: list[Any], dtype: str) -> Any:
+    """Bare arrays: a Series for each of some fifty columns would cost more than the measuring."""
+    return (
+        pd.Series(values, dtype=dtype).array if dtype in ("str", "Int64") else np.array(values, dtype=dtype)
+    )

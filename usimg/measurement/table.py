@@ -15,12 +15,12 @@ from usimg import anatomy
 from usimg.anatomy import Protocol, Structure
 from usimg.errors import CalibrationRefused, OutlineRefused
 from usimg.measurement import field as edges
-from usimg.measurement.columns import BLANK, COLUMNS
+from usimg.measurement.columns import BLANK, as_table
 from usimg.measurement.echo_roi import echo_region
 from usimg.measurement.geometry import area, clip_to_frame, leaves_frame, length, perimeter, roundness
 from usimg.measurement.grey import Grey, grey_levels
 from usimg.measurement.raster import overlap_each_other
-from usimg.measurement.thickness import edges_of, is_folded, thickness, thicknesses
+from usimg.measurement.thickness import edges_of, is_folded, is_open, thickness, thicknesses
 from usimg.roi import Roi
 from usimg.scan import Calibration, Frame
 
@@ -111,7 +111,7 @@ def measure(frame: Frame, rois: Sequence[Roi], *, protocol: Protocol | None = No
             tops[item.box] = edges.top_row(scan_area, item.box)
         _measure_depth(item, tops[item.box])
     _measure_grey(frame, items, picture.overlays, scan_area)
-    return _table([_finish(item) for item in items])
+    return as_table([_finish(item) for item in items])
 
 
 def _begin(frame: Frame, roi: Roi, structure: Structure) -> _Item:
@@ -253,11 +253,24 @@ def _no_cross_section(item: _Item, scan_area: Mask) -> str:
     if "reaches beyond the picture" in item.flags:
         return "the outline reaches beyond the picture"
     if item.structure.outline == "layer":
-        layer = item.layer
-        if layer is not None and edges.is_cut(*layer, scan_area, item.box):
-            return "the layer is cut by the edge of the field"
+        refused = _open_layer(item, scan_area)
+        if refused:
+            return refused
     if overlap_each_other(item.polygons, (scan_area.shape[0], scan_area.shape[1])):
         return "its parts overlap"
+    return ""
+
+
+def _open_layer(item: _Item, scan_area: Mask) -> str:
+    """Why a layer's outline is no whole cross-section; a closed drawing is one, away from the borders."""
+    if item.layer is None:
+        return ""
+    if edges.is_cut(*item.layer, scan_area, item.box):
+        return "the layer is cut by the edge of the field"
+    # Between edges that were followed as far as they were seen, the ends are no border of the muscle.
+    followed = item.roi.upper is not None or item.roi.trace_rule == "inner_edges"
+    if followed and is_open(*item.layer):
+        return "the layer is open at its ends, where its edges were no longer seen"
     return ""
 
 
@@ -375,16 +388,3 @@ def _finish(item: _Item) -> dict[str, Any]:
     item.row["flags"] = "; ".join(dict.fromkeys(item.flags))
     item.row["reason"] = "; ".join(dict.fromkeys(item.reasons))
     return item.row
-
-
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {name: _column([row[name] for row in rows], dtype) for name, dtype in COLUMNS.items()}, copy=False
-    )
-
-
-def _column(values: list[Any], dtype: str) -> Any:
-    """Bare arrays: a Series for each of some fifty columns would cost more than the measuring."""
-    return (
-        pd.Series(values, dtype=dtype).array if dtype in ("str", "Int64") else np.array(values, dtype=dtype)
-    )

@@ -28,6 +28,8 @@ _DIRECTION_WIDTH = 0.1
 # by 25 degrees, 9 steps do; tips of round outlines are left out.
 _CLOSE = 1e-6
 _MOST_STEPS = 12
+# Where the edges still stand this share of the greatest thickness apart, the layer goes on. Chosen here.
+_OPEN_SHARE = 0.25
 # A layer narrower than this is a slip of the hand; far below what anyone could draw.
 _LEAST_WIDTH_PX = 1e-3
 # Edges that cross by less are one edge drawn twice, not a mistake.
@@ -68,6 +70,15 @@ def edges_of(polygon: FloatArray) -> tuple[FloatArray, FloatArray]:
 def is_folded(edge: FloatArray) -> bool:
     """Whether an edge runs back over itself, so that a column meets it more than once."""
     return bool((np.diff(edge[:, 1]) <= 0.0).any())
+
+
+def is_open(upper: FloatArray, lower: FloatArray) -> bool:
+    """Whether a layer stops at one end without its edges meeting, so that there is more of it beyond."""
+    ends = np.array(overlap(upper, lower))
+    knots = np.unique(np.concatenate([upper[:, 1], lower[:, 1]]))
+    knots = knots[(knots >= ends[0]) & (knots <= ends[1])]
+    greatest = _vertical_px(upper, lower, np.concatenate([knots, ends])).max()
+    return bool(_vertical_px(upper, lower, ends).max() > _OPEN_SHARE * greatest)
 
 
 def rows_at(edge: FloatArray, columns: FloatArray, *, inner: int = 0) -> FloatArray:
