@@ -66,7 +66,7 @@ class Scanner:
     noise_db: float = -92.0
     tgc_db_per_mm: float = 0.62
     reverberation_db: float = -31.0
-    clutter_db: float = -27.0
+    clutter_db: float = -24.0
 
     @property
     def wavelength_mm(self) -> float:
@@ -198,8 +198,8 @@ def _transmission(echoes: Echoes, sample_mm: float, line_mm: FloatArray, scanner
     # The aperture looks past an obstacle: a shadow has a core and a penumbra.
     step = float(line_mm.mean())
     core = ndimage.gaussian_filter1d(passed, 0.4 / step, axis=1, mode="nearest")
-    penumbra = ndimage.gaussian_filter1d(passed, 1.6 / step, axis=1, mode="nearest")
-    return np.asarray(0.6 * core + 0.4 * penumbra, dtype=np.float64)
+    penumbra = ndimage.gaussian_filter1d(passed, 2.0 / step, axis=1, mode="nearest")
+    return np.asarray(0.5 * core + 0.5 * penumbra, dtype=np.float64)
 
 
 def _smoothed_power(amplitude: FloatArray, sample_mm: float, line_mm: FloatArray) -> FloatArray:

@@ -10,14 +10,16 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from usimg.simulate.acoustics import Scanner
-from usimg.simulate.dicom import ENCODINGS, Encoding, PixelRegion, Tags, write_dicom
+from usimg.simulate.dicom import ENCODINGS, PixelRegion, Tags, write_dicom
 from usimg.simulate.field import Field
 from usimg.simulate.muscles import (
     anterior_lower_leg,
@@ -78,14 +80,18 @@ class Panel:
     calibrated: bool = True
 
 
+Frames = tuple[tuple[Panel, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One file to write: frames, each of one or two panels."""
+    """One file to write: ``make`` gives its frames, each of one or two panels."""
 
     name: str
+    number: int
     subject: str
     encoding: str
-    frames: tuple[tuple[Panel, ...], ...]
+    make: Callable[[], Frames]
 
 
 def write(folder: Path) -> list[Path]:
@@ -106,12 +112,13 @@ def write(folder: Path) -> list[Path]:
     labels: list[dict[str, object]] = []
     truths: list[dict[str, object]] = []
     outlines: dict[str, object] = {}
-    for number, sample in enumerate(_samples(), start=1):
+    for sample in plan():
+        frames = sample.make()
         path = folder / sample.name
-        _write_file(path, sample, number)
+        write_sample(path, sample, frames)
         written.append(path)
-        labels += _label_rows(sample)
-        for row, outline in _truth_rows(sample):
+        labels += _label_rows(sample, frames)
+        for row, outline in truth_rows(sample, frames):
             truths.append(row)
             outlines["/".join(str(row[k]) for k in ("file", "frame", "region", "structure"))] = outline
     tables = ((MANIFEST_COLUMNS, labels, "manifest.csv"), (TRUTH_COLUMNS, truths, "truth.csv"))
@@ -126,75 +133,84 @@ def write(folder: Path) -> list[Path]:
     return [*written, edges, readme]
 
 
-def _samples() -> Iterator[Sample]:
-    """Every file of the archive, in order, made when asked for."""
+def plan() -> list[Sample]:
+    """Every file of the archive, in order; none is made yet."""
     makers: tuple[Callable[..., Phantom], ...] = (
         upper_arm, anterior_thigh, posterior_lower_leg, median_nerve_wrist,
     )  # fmt: skip
     # Uncompressed colour is large: one of it is enough, among the awkward ones.
     encodings = [name for name in ENCODINGS if name != "ybr_422_native"]
-    number = 0
-    for subject, person in SUBJECTS.items():
-        for maker in makers:
-            number += 1
-            encoding = encodings[(number + number // len(encodings)) % len(encodings)]
-            wide = number % 3 == 0 and encoding in ("grey_jpegls", "ybr_jpeg", "grey_jpeg2000", "ybr_rle")
-            setup = _setup((600, 800) if wide else (480, 640))
-            extra = {"area_mm2": WRIST_MM2[subject]} if maker is median_nerve_wrist else {}
-            phantom = maker(number, person=person, setup=setup, **extra)
-            # Archives hold files without a suffix too.
-            name = f"IM_{number:04d}" + ("" if number == 7 else ".dcm")
-            yield Sample(name, subject, encoding, ((Panel(phantom, "right"),),))
-    yield from _awkward(number)
+    samples: list[Sample] = []
+    for subject, maker in product(SUBJECTS, makers):
+        number = len(samples) + 1
+        encoding = encodings[(number + number // len(encodings)) % len(encodings)]
+        wide = number % 3 == 0 and encoding in ("grey_jpegls", "ybr_jpeg", "grey_jpeg2000", "ybr_rle")
+        make = partial(_single, maker, number, subject, _setup((600, 800) if wide else (480, 640)))
+        # Archives hold files without a suffix too.
+        name = f"IM_{number:04d}" + ("" if number == 7 else ".dcm")
+        samples.append(Sample(name, number, subject, encoding, make))
+    for number, (subject, encoding, awkward) in enumerate(_awkward(), start=len(samples) + 1):
+        samples.append(Sample(f"IM_{number:04d}.dcm", number, subject, encoding, awkward))
+    return samples
 
 
-def _awkward(number: int) -> Iterator[Sample]:
+def _single(
+    maker: Callable[..., Phantom], seed: int, subject: str, setup: Setup, side: str = "right"
+) -> Frames:
+    extra = {"area_mm2": WRIST_MM2[subject]} if maker is median_nerve_wrist else {}
+    phantom = maker(seed, person=SUBJECTS[subject], setup=setup, **extra)
+    return ((Panel(phantom, side),),)
+
+
+def _awkward() -> Iterator[tuple[str, str, Callable[[], Frames]]]:
     """Other views, two panels, two scales, a cine, a curved probe, unequal pixels, no scale."""
-
-    def name(k: int) -> str:
-        return f"IM_{number + k:04d}.dcm"
-
-    people, small = SUBJECTS, _setup((480, 640))
-    tibialis = anterior_lower_leg(101, person=people["S02"], setup=small)
-    yield Sample(name(1), "S02", "grey_jpegls", ((Panel(tibialis, "left"),),))
-    hand = hand_dorsal(102, person=people["S07"], setup=small)
-    yield Sample(name(2), "S07", "palette_rle", ((Panel(hand, "right"),),))
-    forearm = median_nerve_forearm(103, person=people["S05"], setup=small)
-    yield Sample(name(3), "S05", "ybr_jpeg", ((Panel(forearm, "right"),),))
-
-    halves = [Setup(shape=(480, 800), window=(60, left, 440, left + 330)) for left in (40, 430)]
-    pair = tuple(
-        Panel(upper_arm(104 + k, person=people["S01"], setup=half), side, repeat=2)
-        for k, (half, side) in enumerate(zip(halves, ("right", "left"), strict=True))
-    )
-    yield Sample(name(4), "S01", "grey_jpeg_lossless", (pair,))
-    deeper = Setup(shape=(480, 800), window=halves[1].window, field=Field.linear(68.0, 46.0))
-    scales = (
-        Panel(anterior_thigh(106, person=people["S06"], setup=halves[0]), "right", repeat=2),
-        Panel(anterior_thigh(107, person=people["S06"], setup=deeper), "left"),
-    )
-    yield Sample(name(5), "S06", "grey_jpeg2000", (scales,))
-
-    mild = people["S03"]
-    frames = []
-    for k in range(5):  # a slight contraction: the same tissue, thicker from frame to frame
-        tensed = Person(mild.severity, mild.build * (1.0 + 0.012 * k), mild.fat)
-        frames.append((Panel(upper_arm(108, person=tensed, setup=_setup((360, 480))), "left"),))
-    yield Sample(name(6), "S03", "ybr_jpeg", tuple(frames))
-
+    small = _setup((480, 640))
     curved = Setup(
         shape=(480, 640),
         window=(44, 70, 456, 570),
         field=Field.curved(75.0, radius_mm=50.0, half_angle_deg=28.0),
-        scanner=Scanner(frequency_mhz=5.0, focus_mm=35.0, tgc_db_per_mm=0.62),
+        scanner=Scanner(frequency_mhz=5.0, focus_mm=35.0),
     )
-    thigh = anterior_thigh(109, person=people["S04"], setup=curved)
-    yield Sample(name(7), "S04", "ybr_422_native", ((Panel(thigh, "left"),),))
     unequal = Setup(shape=(480, 640), window=(44, 100, 456, 540), pixel_aspect=1.25)
-    arm = upper_arm(110, person=people["S08"], setup=unequal)
-    yield Sample(name(8), "S08", "grey_deflated", ((Panel(arm, "left"),),))
-    unknown = anterior_lower_leg(111, person=people["S05"], setup=small)
-    yield Sample(name(9), "S05", "grey_native", ((Panel(unknown, "left", calibrated=False),),))
+    yield "S02", "grey_jpegls", partial(_single, anterior_lower_leg, 101, "S02", small, "left")
+    yield "S07", "palette_rle", partial(_single, hand_dorsal, 102, "S07", small)
+    yield "S05", "ybr_jpeg", partial(_single, median_nerve_forearm, 103, "S05", small)
+    yield "S01", "grey_jpeg_lossless", _both_arms
+    yield "S06", "grey_jpeg2000", _two_scales
+    yield "S03", "ybr_jpeg", _contraction
+    yield "S04", "ybr_422_native", partial(_single, anterior_thigh, 109, "S04", curved, "left")
+    yield "S08", "grey_deflated", partial(_single, upper_arm, 110, "S08", unequal, "left")
+    yield "S05", "grey_native", _without_scale
+
+
+def _half(left: int, field: Field | None = None) -> Setup:
+    return Setup(shape=(480, 800), window=(60, left, 440, left + 330), field=field)
+
+
+def _both_arms() -> Frames:
+    person = SUBJECTS["S01"]
+    right = upper_arm(104, person=person, setup=_half(40))
+    left = upper_arm(105, person=person, setup=_half(430))
+    return ((Panel(right, "right", repeat=2), Panel(left, "left", repeat=2)),)
+
+
+def _two_scales() -> Frames:
+    person = SUBJECTS["S06"]
+    right = anterior_thigh(106, person=person, setup=_half(40))
+    left = anterior_thigh(107, person=person, setup=_half(430, Field.linear(68.0, 46.0)))
+    return ((Panel(right, "right", repeat=2), Panel(left, "left")),)
+
+
+def _contraction() -> Frames:
+    """Five frames of the same tissue, a little thicker from one to the next."""
+    mild = SUBJECTS["S03"]
+    tensed = [Person(mild.severity, mild.build * (1.0 + 0.012 * k), mild.fat) for k in range(5)]
+    return tuple((Panel(upper_arm(108, person=p, setup=_setup((360, 480))), "left"),) for p in tensed)
+
+
+def _without_scale() -> Frames:
+    phantom = anterior_lower_leg(111, person=SUBJECTS["S05"], setup=_setup((480, 640)))
+    return ((Panel(phantom, "left", calibrated=False),),)
 
 
 def _setup(shape: tuple[int, int]) -> Setup:
@@ -202,28 +218,20 @@ def _setup(shape: tuple[int, int]) -> Setup:
     return Setup(shape=shape, window=(44, cols // 8, rows - 24, cols - cols // 8))
 
 
-def _write_file(path: Path, sample: Sample, number: int) -> None:
-    encoding = ENCODINGS[sample.encoding]
+def write_sample(path: Path, sample: Sample, frames: Frames) -> None:
+    """Write one of `plan`'s files."""
     style = STYLES[sample.encoding]
-    screens = np.stack([_screen(panels, style) for panels in sample.frames])
-    first = sample.frames[0]
-    regions = [PixelRegion(p.phantom.display.box, p.phantom.spacing) for p in first if p.calibrated]
-    scanner = first[0].phantom.scanner
+    scanner = frames[0][0].phantom.scanner
     tags = Tags(
         subject=sample.subject,
         protocol="MSK",
         model=style.name,
         frequency_khz=round(scanner.frequency_mhz * 1000.0),
-        number=number,
+        number=sample.number,
     )
-    write_dicom(path, _storable(screens, encoding), encoding, tags, regions)
-
-
-def _storable(screens: NDArray[np.uint8], encoding: Encoding) -> NDArray[np.uint8]:
-    """Screens as the encoding can hold them: 4:2:2 needs an even number of columns."""
-    if encoding.name == "ybr_422_native" and screens.shape[2] % 2:
-        return np.ascontiguousarray(screens[:, :, :-1])
-    return screens
+    regions = [PixelRegion(p.phantom.display.box, p.phantom.spacing) for p in frames[0] if p.calibrated]
+    screens = np.stack([_screen(panels, style) for panels in frames])
+    write_dicom(path, screens, ENCODINGS[sample.encoding], tags, regions)
 
 
 def _screen(panels: Sequence[Panel], style: Style) -> NDArray[np.uint8]:
@@ -233,14 +241,14 @@ def _screen(panels: Sequence[Panel], style: Style) -> NDArray[np.uint8]:
     return draw_screen([p.phantom for p in panels], style, title, rulers=rulers)
 
 
-def _label_rows(sample: Sample) -> Iterator[dict[str, object]]:
+def _label_rows(sample: Sample, frames: Frames) -> Iterator[dict[str, object]]:
     """What a person would write: one line a picture; of a cine, its middle frame."""
-    middle = len(sample.frames) // 2
-    for region, panel in enumerate(sample.frames[middle]):
+    middle = len(frames) // 2
+    for region, panel in enumerate(frames[middle]):
         yield {
             "file": sample.name,
-            "frame": middle if len(sample.frames) > 1 else "",
-            "region": region if len(sample.frames[middle]) > 1 else "",
+            "frame": middle if len(frames) > 1 else "",
+            "region": region if len(frames[middle]) > 1 else "",
             "subject": sample.subject,
             "visit": 1,
             "view": panel.phantom.view,
@@ -251,9 +259,9 @@ def _label_rows(sample: Sample) -> Iterator[dict[str, object]]:
         }
 
 
-def _truth_rows(sample: Sample) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+def truth_rows(sample: Sample, frames: Frames) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
     """One row and its outlines for every structure, panel and frame."""
-    for frame, panels in enumerate(sample.frames):
+    for frame, panels in enumerate(frames):
         for region, panel in enumerate(panels):
             phantom = panel.phantom
             common = {

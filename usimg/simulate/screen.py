@@ -132,7 +132,7 @@ def _draw_settings(screen: RgbImage, phantom: Phantom, style: Style) -> None:
         f"DR {scanner.dynamic_range_db:.0f}",
     ]
     for k, line in enumerate(lines):
-        if left + text_size(line)[1] < phantom.display.box[1] - 14:
+        if left + text_size(line)[1] < phantom.display.box[1] - 30:
             draw_text(screen, line, 30 + 12 * k * style.letters, left, style.ink)
 
 

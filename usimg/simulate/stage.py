@@ -124,10 +124,14 @@ def plan_cover(stage: Stage, *, skin_mm: float, fat_mm: float, fascia_mm: float)
     fat_mm = fat_mm * stage.person.fat
     field, rng = stage.field, stage.rng
     slope = rng.uniform(-0.02, 0.02)
-    fat_end = level_curve(rng, skin_mm + fat_mm, slope=slope, bow=0.4, wave_mm=min(0.3, 0.12 * fat_mm))
+    level = level_curve(rng, skin_mm + fat_mm, slope=slope, bow=0.4, wave_mm=min(0.3, 0.12 * fat_mm))
 
     def fat_top(x: FloatArray) -> FloatArray:
         return field.below_face(x, skin_mm)
+
+    def fat_end(x: FloatArray) -> FloatArray:
+        # A curved probe dents what lies under it, less so with depth; the sag is 0 under a flat one.
+        return level(x) + 0.6 * (fat_top(x) - skin_mm)
 
     return Cover(fat_top, fat_end, thickened(rng, fat_end, fascia_mm), skin_mm + fat_mm + fascia_mm)
 
