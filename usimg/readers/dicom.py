@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pydicom import dcmread, uid
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
+from pydicom.tag import Tag
 
 from usimg.errors import FileRefused, PixelsRefused
+from usimg.readers.dicom_header import TAGS, header_of
 from usimg.readers.regions import choose, read_regions
 from usimg.readers.source import FileSource, check_size
 from usimg.readers.syntaxes import known_syntax
@@ -30,60 +32,6 @@ if TYPE_CHECKING:
     from usimg.scan import Picture
 
 NAME = "dicom"
-
-# Tags that are read; everything else in the file, private elements above all, is stepped over.
-_HEADER_TAGS = {
-    "manufacturer": "Manufacturer",
-    "model": "ManufacturerModelName",
-    "software": "SoftwareVersions",
-    "probe": "TransducerData",
-    "protocol_name": "ProtocolName",
-    "series_description": "SeriesDescription",
-    "body_part": "BodyPartExamined",
-    "laterality": "Laterality",
-    "study_date": "StudyDate",
-    "patient_id": "PatientID",
-    "patient_name": "PatientName",
-    "sop_class_uid": "SOPClassUID",
-    "sop_instance_uid": "SOPInstanceUID",
-}
-_TAGS = (
-    *_HEADER_TAGS.values(),
-    "SpecificCharacterSet",
-    "Modality",
-    "ImageType",
-    "ImageLaterality",
-    "TransducerType",
-    "AcquisitionDateTime",
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "ContentDate",
-    "ContentTime",
-    "FrameTime",
-    "CineRate",
-    "RecommendedDisplayFrameRate",
-    "LossyImageCompression",
-    "SequenceOfUltrasoundRegions",
-    "PixelSpacing",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "ExtendedOffsetTable",
-    *(
-        f"{c}PaletteColorLookupTable{part}"
-        for c in ("Red", "Green", "Blue")
-        for part in ("Descriptor", "Data")
-    ),
-    *(f"Segmented{c}PaletteColorLookupTableData" for c in ("Red", "Green", "Blue")),
-)
 
 # Modalities that are pictures of something else: their Pixel Spacing would be taken for ultrasound's.
 _OTHER_MODALITIES = frozenset(
@@ -218,11 +166,17 @@ def _read(path: Path) -> tuple[Layout, Header, list[str]]:
                 inflated = _inflate(file, name, integer(meta, "FileMetaInformationGroupLength"))
                 size = len(inflated)
                 stream: BinaryIO = BytesIO(inflated)
-                ds: Any = read_dataset(stream, False, True, stop_when=_at_pixels, specific_tags=_tags())
+                ds: Any = read_dataset(
+                    stream,
+                    False,
+                    True,
+                    stop_when=_at_pixels,
+                    specific_tags=[Tag(keyword) for keyword in TAGS],
+                )
                 syntax = uid.DeflatedExplicitVRLittleEndian
             else:
                 stream = file
-                ds = dcmread(file, stop_before_pixels=True, force=not preamble, specific_tags=list(_TAGS))
+                ds = dcmread(file, stop_before_pixels=True, force=not preamble, specific_tags=list(TAGS))
                 syntax = _syntax(ds, name)
         except InvalidDicomError:
             raise FileRefused(f"{name}: is no DICOM file; {_AGAIN}") from None
@@ -233,7 +187,7 @@ def _read(path: Path) -> tuple[Layout, Header, list[str]]:
         _check_is_ultrasound(ds, name, notes)
         layout = _layout(ds, syntax, stream, size, name, notes)
         layout.inflated = inflated
-    return layout, _header(ds, layout), notes
+    return layout, header_of(ds, syntax, layout.photometric, layout.bits_stored), notes
 
 
 def _layout(ds: Any, syntax: uid.UID, stream: BinaryIO, size: int, name: str, notes: list[str]) -> Layout:
@@ -366,60 +320,12 @@ def _note_rescale(ds: Any, notes: list[str]) -> None:
         notes.append("Rescale Slope and Intercept are not applied: grey is as stored")
 
 
-def _header(ds: Any, layout: Layout) -> Header:
-    named = {field_name: text(ds, keyword) for field_name, keyword in _HEADER_TAGS.items()}
-    named["probe"] = named["probe"] or text(ds, "TransducerType")
-    named["laterality"] = named["laterality"] or text(ds, "ImageLaterality")
-    kinds = value(ds, "ImageType")
-    lossy = text(ds, "LossyImageCompression")
-    return Header(
-        format="DICOM",
-        transfer_syntax=layout.syntax.name,
-        photometric=layout.photometric or None,
-        bits_stored=layout.bits_stored,
-        image_type=() if kinds is None else (kinds,) if isinstance(kinds, str) else tuple(map(str, kinds)),
-        acquired_at=_acquired_at(ds),
-        lossy=None if lossy is None else lossy == "01",
-        frame_time_ms=_frame_time(ds),
-        extra={"modality": text(ds, "Modality"), "transfer_syntax_uid": str(layout.syntax)},
-        **named,
-    )
-
-
-def _acquired_at(ds: Any) -> str | None:
-    whole = text(ds, "AcquisitionDateTime")
-    if whole is not None:
-        return whole
-    for kind in ("Acquisition", "Content"):
-        date, time = text(ds, f"{kind}Date"), text(ds, f"{kind}Time")
-        if date is not None and time is not None:
-            return f"{date}{time}"
-    return None
-
-
-def _frame_time(ds: Any) -> float | None:
-    stated = numbers(ds, "FrameTime")
-    if stated is not None and stated[0] > 0:
-        return stated[0]
-    for keyword in ("CineRate", "RecommendedDisplayFrameRate"):
-        rate = numbers(ds, keyword)
-        if rate is not None and rate[0] > 0:
-            return 1000.0 / rate[0]
-    return None
-
-
 def _agree(one: Calibration, other: Calibration) -> bool:
     return all(abs(a / b - 1) <= 0.01 for a, b in zip(one.spacing, other.spacing, strict=True))
 
 
 def _at_pixels(tag: Any, _vr: str | None, _length: int) -> bool:
     return tag in (_PIXEL_DATA, *_FLOAT_PIXELS)
-
-
-def _tags() -> Any:
-    from pydicom.tag import Tag  # noqa: PLC0415
-
-    return [Tag(keyword) for keyword in _TAGS]
 
 
 def _said(error: BaseException) -> str:

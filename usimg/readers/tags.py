@@ -9,8 +9,12 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 # What pydicom raises, when a value is touched, on values that break their own rules.
 BAD_VALUE = (
+    BytesLengthException,
+    InvalidDicomError,
     ValueError,
     TypeError,
     LookupError,
