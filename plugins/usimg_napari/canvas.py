@@ -28,6 +28,8 @@ from usimg_napari.review import Page, Review
 EDGE_WIDTH_PX = 1.5
 
 
+# Kept free around the field of the scan, as napari keeps it around a layer.
+MARGIN = 0.05
 # In these modes napari shows handles on the selected shape and acts on it alone.
 _VERTEX_MODES = ("direct", "vertex_insert", "vertex_remove")
 
@@ -152,11 +154,11 @@ class Canvas:
         area = self._meter.frame.scan_area
         rows, cols = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
         if len(rows) and len(cols):
-            corners = np.array([[rows[0], cols[0]], [rows[-1], cols[-1]]], dtype=float)
-            centre = self.outlines.data_to_world(corners.mean(axis=0))
+            first, last = (self.outlines.data_to_world((rows[i], cols[i])) for i in (0, -1))
+            shown = np.maximum(np.subtract(last, first), self.outlines.scale)
             camera = self.viewer.scene.camera
-            camera.center = (camera.center[0], *centre[-2:])
-            camera.zoom *= float((np.array(area.shape) / (np.ptp(corners, axis=0) + 1)).min())
+            camera.center = (camera.center[0], *np.add(first, last) / 2)
+            camera.zoom = float((np.array(self.viewer.canvas.size) / shown).min()) * (1 - MARGIN)
 
     def _scale(self, frame: Frame) -> None:
         for_image = look(frame)

@@ -102,7 +102,7 @@ class ReviewPanel(QWidget):
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -150,7 +150,9 @@ class ReviewPanel(QWidget):
             texts = (SIGNS[held.status], named(held.roi), own.thickness, own.area, echo)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text or "—")
-                item.setToolTip(held.status if column == 0 else "" if text else own.reason)
+                item.setToolTip(
+                    (held.status, named(held.roi))[column] if column < 2 else "" if text else own.reason
+                )
                 self.table.setItem(row, column, item)
         self.table.setCurrentCell(review.selected, 0)
         self.table.blockSignals(False)

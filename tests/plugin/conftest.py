@@ -43,6 +43,7 @@ with warnings.catch_warnings():
     from usimg_napari.review import Held, Page, Review, Status
 
 ROW_MM, COL_MM = 0.1, 0.08
+SERVERS: list[subprocess.Popen] = []  # of X, kept until this process ends
 
 
 class Arrays:
@@ -274,15 +275,15 @@ def xvfb():
         yield
         return
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    # -terminate: it ends with its last client. Ended under a running Qt, it would take the tests along.
+    command = ["Xvfb", "-terminate", "-displayfd", str(write), "-screen", "0", "1280x800x24"]
+    command += ["-nolisten", "tcp"]
+    SERVERS.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
     os.close(write)
     with os.fdopen(read) as pipe:
         os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
     yield
     del os.environ["DISPLAY"]
-    server.terminate()
-    server.wait()
 
 
 @pytest.fixture
