@@ -149,6 +149,18 @@ def test_an_edge_that_runs_back_over_itself_counts_once_in_the_middle_of_the_fol
     assert 48.0 <= found["mean_vertical"] <= 50.0
 
 
+def test_a_scribble_of_20000_vertices_is_measured_in_bounded_memory():
+    """Every column against every piece at once would take gigabytes."""
+    rng = np.random.default_rng(0)
+    columns = np.linspace(0.0, 500.0, 10_000) + rng.normal(0.0, 1.0, 10_000)
+    upper, lower = (
+        np.c_[100 + rng.normal(0, 1, 10_000), columns],
+        np.c_[200 + rng.normal(0, 1, 10_000), columns],
+    )
+    outline = np.r_[upper, lower[::-1]]
+    assert thicknesses(*edges_of(outline), SPACING)["mean_vertical"] == pytest.approx(8.0, abs=0.1)
+
+
 def test_edges_without_a_common_column_are_refused():
     with pytest.raises(OutlineRefused, match="no column in common"):
         thicknesses(edge(1.0, np.array([0.0, 10.0])), edge(5.0, np.array([20.0, 30.0])), SPACING)

@@ -32,6 +32,9 @@ _MOST_STEPS = 12
 _OPEN_SHARE = 0.25
 # A layer narrower than this is a slip of the hand; far below what anyone could draw.
 _LEAST_WIDTH_PX = 1e-3
+# A folded edge is looked at in this many columns, this many straight pieces at a time.
+_STEPS_OF_A_FOLD = 2049
+_PIECES_AT_ONCE = 512
 # Edges that cross by less are one edge drawn twice, not a mistake.
 _CROSSING_PX = 0.5
 
@@ -74,11 +77,8 @@ def is_folded(edge: FloatArray) -> bool:
 
 def is_open(upper: FloatArray, lower: FloatArray) -> bool:
     """Whether a layer stops at one end without its edges meeting, so that there is more of it beyond."""
-    ends = np.array(overlap(upper, lower))
-    knots = np.unique(np.concatenate([upper[:, 1], lower[:, 1]]))
-    knots = knots[(knots >= ends[0]) & (knots <= ends[1])]
-    greatest = _vertical_px(upper, lower, np.concatenate([knots, ends])).max()
-    return bool(_vertical_px(upper, lower, ends).max() > _OPEN_SHARE * greatest)
+    vertical = _vertical_px(upper, lower, _knots(upper, lower))
+    return bool(max(vertical[0], vertical[-1]) > _OPEN_SHARE * vertical.max())
 
 
 def rows_at(edge: FloatArray, columns: FloatArray, *, inner: int = 0) -> FloatArray:
@@ -95,14 +95,17 @@ def rows_at(edge: FloatArray, columns: FloatArray, *, inner: int = 0) -> FloatAr
     """
     if not is_folded(edge):
         return np.interp(columns, edge[:, 1], edge[:, 0])
-    rows, cols = edge.T
-    # (segments, columns): which straight pieces pass each column, and where.
-    start, stop = cols[:-1, None], cols[1:, None]
-    passes = (np.minimum(start, stop) <= columns) & (columns <= np.maximum(start, stop))
-    step = np.where(stop == start, 1.0, stop - start)
-    at = rows[:-1, None] + np.clip((columns - start) / step, 0.0, 1.0) * np.diff(rows)[:, None]
-    highest: FloatArray = np.where(passes, at, np.inf).min(axis=0)
-    lowest: FloatArray = np.where(passes, at, -np.inf).max(axis=0)
+    highest: FloatArray = np.full(len(columns), np.inf)
+    lowest: FloatArray = np.full(len(columns), -np.inf)
+    for first in range(0, len(edge) - 1, _PIECES_AT_ONCE):
+        rows, cols = edge[first : first + _PIECES_AT_ONCE + 1].T
+        # (pieces, columns): which straight pieces pass each column, and where.
+        start, stop = cols[:-1, None], cols[1:, None]
+        passes = (np.minimum(start, stop) <= columns) & (columns <= np.maximum(start, stop))
+        step = np.where(stop == start, 1.0, stop - start)
+        at = rows[:-1, None] + np.clip((columns - start) / step, 0.0, 1.0) * np.diff(rows)[:, None]
+        highest = np.minimum(highest, np.where(passes, at, np.inf).min(axis=0))
+        lowest = np.maximum(lowest, np.where(passes, at, -np.inf).max(axis=0))
     if inner == 0:
         return 0.5 * (highest + lowest)
     return lowest if inner > 0 else highest
@@ -182,9 +185,7 @@ def thicknesses(upper: FloatArray, lower: FloatArray, spacing: Spacing) -> dict[
         The edges have no column in common, or cross.
     """
     first, last = overlap(upper, lower)
-    # Both edges are straight between these columns.
-    knots = np.unique(np.concatenate([upper[:, 1], lower[:, 1], [first, last]]))
-    knots = knots[(knots >= first) & (knots <= last)]
+    knots = _knots(upper, lower)
     vertical = _vertical_px(upper, lower, knots)
     middle = _vertical_px(upper, lower, np.array([0.5 * (first + last)]))[0]
     upright = _perpendicular(upper, lower, spacing)
@@ -198,6 +199,18 @@ def thicknesses(upper: FloatArray, lower: FloatArray, spacing: Spacing) -> dict[
         "mid_perpendicular": float(upright[_PLACES // 2]),
         "max_perpendicular": float(upright[stands].max()) if enough else float("nan"),
     }
+
+
+def _knots(upper: FloatArray, lower: FloatArray) -> FloatArray:
+    """Columns between which both edges are straight, first and last included.
+
+    A folded edge has none that mean anything; even steps bound the work that a scribble can make.
+    """
+    first, last = overlap(upper, lower)
+    if is_folded(upper) or is_folded(lower):
+        return np.linspace(first, last, _STEPS_OF_A_FOLD)
+    knots = np.unique(np.concatenate([upper[:, 1], lower[:, 1], [first, last]]))
+    return knots[(knots >= first) & (knots <= last)]
 
 
 def _vertical_px(upper: FloatArray, lower: FloatArray, columns: FloatArray) -> FloatArray:
