@@ -89,8 +89,8 @@ def main() -> int:
         "## All files of the packages that the manifests name",
         "",
         (
-            "Every file of `pydicom`, `pydicom-data` and `deid-data` (other modalities, damaged files, indexes"
-            " and texts among them) ends in a picture or a refusal:"
+            "Every file of `pydicom`, `pydicom-data` and `deid-data` (other modalities, damaged files,"
+            " indexes and texts among them) ends in a picture or a refusal:"
         ),
         "",
         row(("n", "outcome")),

@@ -175,3 +175,25 @@ def test_a_reader_of_an_installed_package_is_asked_first(tmp_path, monkeypatch, 
         assert len(usimg.read(path).frames) == 8
     finally:
         room._readers.cache_clear()
+
+
+def test_sample_scans_open_with_their_true_scale_and_nothing_drawn_on_their_tissue(sample_dicoms):
+    import csv
+
+    truth = list(csv.DictReader((sample_dicoms / "truth.csv").read_text(encoding="utf-8").splitlines()))
+    assert truth
+    checked = set()
+    for line in truth:
+        where = (line["file"], line["frame"], line["region"])
+        if where in checked:
+            continue
+        checked.add(where)
+        frame = usimg.read(sample_dicoms / line["file"]).frames[int(line["frame"])]
+        overlaid = (frame.overlays & frame.scan_area).sum() / frame.scan_area.sum()
+        assert overlaid < 2e-3, line["file"]
+        if not frame.regions:
+            assert frame.calibration is None
+            continue
+        calibration = frame.regions[int(line["region"])].calibration
+        assert calibration.spacing == pytest.approx((float(line["row_mm"]), float(line["col_mm"])), rel=1e-9)
+    assert len(checked) > 40
