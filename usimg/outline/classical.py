@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from skimage.measure import points_in_poly
 
 from usimg import anatomy
+from usimg.outline import rims
 from usimg.outline.field import Pane, panes
-from usimg.outline.layers import muscle_layers
+from usimg.outline.layers import layer_at, muscle_layers
+from usimg.outline.rounded import closed_outlines
 from usimg.outline.scope import is_validated
 from usimg.outline.segmenter import BUILT_IN, Box, Request, Seed, clipped, failed, seed_fault
+from usimg.outline.stack import fat_above, view_layer
 from usimg.roi import Roi
 
 
@@ -56,8 +57,17 @@ class ClassicalSegmenter:
         )
 
     def _without_prompt(self, request: Request, pane: Pane) -> list[Roi]:
-        template = self._template(request)
-        rois = muscle_layers(pane, template)
+        structure, template = request.structure, self._template(request)
+        if structure.outline != "layer":
+            # Nothing here finds a nerve or a closed section by itself well enough to be worth correcting.
+            return []
+        view = request.view or _usual_view(structure, request.plane)
+        if view is not None and structure.name in view.structures and view.layers:
+            rois = view_layer(pane, view, template)
+        elif structure.kind == "fat":
+            rois = fat_above(pane, template)
+        else:
+            rois = muscle_layers(pane, template)
         return [self._scoped(roi, request, pane, "none") for roi in rois]
 
     def _from_seed(self, request: Request, found: list[Pane], seed: Seed) -> Roi:
@@ -65,7 +75,12 @@ class ClassicalSegmenter:
         pane = next((p for p in found if p.holds(*seed)), None)
         if fault or pane is None:
             return self._failed(request, fault or "the click lies outside the picture's tissue")
-        return self._layer_at(request, pane, lambda roi: float(_holds(roi, seed)), "click")
+        row, col = seed[0] - pane.box[0], seed[1] - pane.box[1]
+        if request.structure.outline == "layer":
+            return self._layer(request, pane, (row, col, row, col), "click")
+        return self._closed(
+            request, pane, rims.at_click(pane.gray, (row, col), _look(request.structure)), "click"
+        )
 
     def _from_box(self, request: Request, found: list[Pane], box: Box) -> Roi:
         inside, fault = clipped(box, request.frame.shape)
@@ -75,13 +90,30 @@ class ClassicalSegmenter:
         pane = next((p for p in found if p.holds(*middle)), None)
         if pane is None:
             return self._failed(request, "the box lies outside the picture's tissue")
-        return self._layer_at(request, pane, lambda roi: _overlap(roi, inside), "box")
+        r0, c0, _, _ = pane.box
+        in_pane = (inside[0] - r0, inside[1] - c0, inside[2] - r0, inside[3] - c0)
+        if request.structure.outline == "layer":
+            return self._layer(request, pane, in_pane, "box")
+        return self._closed(
+            request, pane, rims.outside_rim(pane.gray, in_pane, _look(request.structure)), "box"
+        )
 
-    def _layer_at(self, request: Request, pane: Pane, fit: Callable[[Roi], float], prompt: str) -> Roi:
-        rois = muscle_layers(pane, self._template(request), fit)
-        if not rois:
+    def _layer(self, request: Request, pane: Pane, box: Box, prompt: str) -> Roi:
+        template = self._template(request)
+        view = request.view or _usual_view(request.structure, request.plane)
+        named = view_layer(pane, view, template) if view is not None and view.layers else []
+        # A named layer whose place in its view agrees with the prompt; else whatever layer is there.
+        middle = (0.5 * (box[0] + box[2]) + pane.box[0], 0.5 * (box[1] + box[3]) + pane.box[1])
+        roi = named[0] if named and _holds(named[0], middle) else layer_at(pane, box, template)
+        if roi is None:
             return self._failed(request, f"no layer was found at the {prompt}", pane.region)
-        return self._scoped(rois[0], request, pane, prompt)
+        return self._scoped(roi, request, pane, prompt)
+
+    def _closed(self, request: Request, pane: Pane, contour: rims.Contour, prompt: str) -> Roi:
+        rois = closed_outlines(pane, contour, self._template(request), prompt)
+        if rois is None:
+            return self._failed(request, f"no outline fits the picture at the {prompt}", pane.region)
+        return self._scoped(rois, request, pane, prompt)
 
     def _failed(self, request: Request, reason: str, region: int | None = None) -> Roi:
         return failed(request, reason, method=self.method, region=region)
@@ -92,17 +124,22 @@ class ClassicalSegmenter:
         return replace(roi, validated=valid, alternatives=others)
 
 
-def _holds(roi: Roi, seed: Seed) -> bool:
-    return bool(any(points_in_poly(np.array([seed]), polygon)[0] for polygon in roi.polygons))
+def _usual_view(structure: anatomy.Structure, plane: str) -> anatomy.View | None:
+    """The view a named structure is usually seen in; None for bare names and for another plane."""
+    if structure.kind == "fat":
+        return None
+    views = [view for view in anatomy.views_with(structure.name) if plane in ("", view.plane)]
+    return views[0] if views else None
 
 
-def _overlap(roi: Roi, box: Box) -> float:
-    """Rows that a layer and a box share, over the rows that either has, within the box's columns."""
-    assert roi.upper is not None  # noqa: S101  layers have edges
-    assert roi.lower is not None  # noqa: S101
-    inside = (roi.upper[:, 1] >= box[1]) & (roi.upper[:, 1] <= box[3])
-    if not inside.any():
-        return 0.0
-    top, bottom = float(roi.upper[inside, 0].mean()), float(roi.lower[inside, 0].mean())
-    shared = min(bottom, box[2]) - max(top, box[0])
-    return max(0.0, shared) / (max(bottom, box[2]) - min(top, box[0]))
+def _look(structure: anatomy.Structure) -> str:
+    """Which fitted looks a closed structure is traced with."""
+    return "vessel" if structure.kind == "vessel" else "nerve"
+
+
+def _holds(roi: Roi, point: tuple[float, float]) -> bool:
+    """Whether a layer lies above and below a point."""
+    if roi.upper is None or roi.lower is None:
+        return False
+    top, bottom = (float(np.interp(point[1], edge[:, 1], edge[:, 0])) for edge in (roi.upper, roi.lower))
+    return top < point[0] < bottom

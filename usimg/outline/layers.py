@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from usimg.outline import model as layer_model
 from usimg.outline.edges import inner_edge
 from usimg.outline.field import Pane, Working, working
 from usimg.outline.pairs import FEATURES, Pairs, describe
+from usimg.outline.segmenter import Box
 from usimg.roi import Roi
 
 Array = NDArray[np.float64]
@@ -21,8 +21,6 @@ Array = NDArray[np.float64]
 VERTEX_STEP = 4
 # Alternatives that are kept ready.
 ALTERNATIVES = 3
-# Pairs that are outlined in search of one that fits a prompt.
-MOST_TRIED = 24
 # Two edges nearer than this are one line (px).
 LEAST_GAP_PX = 3.0
 
@@ -59,35 +57,51 @@ def candidates(pane: Pane) -> Candidates:
     return Candidates(pane, picture, found, pairs, score, probability, order)
 
 
-def confidence_features(found: Candidates, k: int) -> Array:
+def confidence_features(found: Candidates, k: int, fitted: layer_model.LayerModel) -> Array:
     """Numbers that the confidence of pair ``k`` is made from; names in `model.CONFIDENCE`."""
-    p = float(np.clip(found.probability[k], 1e-4, 1.0 - 1e-4))
     others = np.delete(found.score, k)
     margin = found.score[k] - (others.max() if len(others) else found.score[k] - 5.0)
-    strength = {name: found.pairs.features[k, FEATURES.index(name)] for name in ("upper_weak", "lower_weak")}
-    upper, lower = int(found.pairs.upper[k]), int(found.pairs.lower[k])
-    covered = min(float((found.lines.strength[i] > 0.3).mean()) for i in (upper, lower))
+    voices = fitted.heard(found.pairs.features)
+    row = found.pairs.features[k]
+    ends = (int(found.pairs.upper[k]), int(found.pairs.lower[k]))
+    covered = min(float((found.lines.strength[line] > 0.3).mean()) for line in ends)
     return np.array(
         [
-            np.log(p / (1 - p)),
+            _logit(float(found.probability[k])),
             np.clip(margin, -5.0, 5.0),
-            strength["upper_weak"],
-            strength["lower_weak"],
+            (voices.argmax(axis=0) == k).mean(),
+            _logit(float(voices[k].min())),
+            row[FEATURES.index("upper_weak")],
+            row[FEATURES.index("lower_weak")],
             covered,
         ]
     )
 
 
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-3), 1.0 - 1e-3)
+    return float(np.log(p / (1.0 - p)))
+
+
+def edge_below(pane: Pane, line: tuple[Array, Array]) -> Array:
+    """Edge between a line and the layer below it, at every column, px of the pane."""
+    edge = inner_edge(pane, *line, "below")
+    return np.asarray(edge + layer_model.fitted().upper_offset * pane.gray.shape[0], dtype=np.float64)
+
+
+def edge_above(pane: Pane, line: tuple[Array, Array]) -> Array:
+    """Edge between a line and the layer above it, at every column, px of the pane."""
+    edge = inner_edge(pane, *line, "above")
+    return np.asarray(edge + layer_model.fitted().lower_offset * pane.gray.shape[0], dtype=np.float64)
+
+
 def outline_pair(found: Candidates, k: int, template: Roi) -> Roi | None:
     """The compartment of pair ``k`` as a Roi, or None when its edges leave nothing between them."""
-    pane = found.pane
+    upper = edge_below(found.pane, found.line_px(int(found.pairs.upper[k])))
+    lower = edge_above(found.pane, found.line_px(int(found.pairs.lower[k])))
     fitted = layer_model.fitted()
-    depth = pane.gray.shape[0]
-    upper = inner_edge(pane, *found.line_px(int(found.pairs.upper[k])), "below") + fitted.upper_offset * depth
-    lower = inner_edge(pane, *found.line_px(int(found.pairs.lower[k])), "above") + fitted.lower_offset * depth
-    return compartment(
-        pane, upper, lower, template, confidence=fitted.confidence(confidence_features(found, k))
-    )
+    sure = fitted.confidence(confidence_features(found, k, fitted))
+    return compartment(found.pane, upper, lower, template, confidence=sure)
 
 
 def compartment(pane: Pane, upper: Array, lower: Array, template: Roi, *, confidence: float) -> Roi | None:
@@ -135,37 +149,71 @@ def _longest_run(mask: NDArray[np.bool_]) -> tuple[int, int] | None:
     return int(best[0]), int(best[1])
 
 
-def muscle_layers(pane: Pane, template: Roi, wanted: Callable[[Roi], float] | None = None) -> list[Roi]:
-    """The most likely muscle compartment of a pane, the next ones in its ``alternatives``.
+def muscle_layers(pane: Pane, template: Roi) -> list[Roi]:
+    """The most likely muscle compartment of a pane, the next ones in its ``alternatives``; or none."""
+    found = candidates(pane)
+    first, *others = [outline_pair(found, int(k), template) for k in found.order[: ALTERNATIVES + 1]] or [
+        None
+    ]
+    if first is None:
+        return []
+    flags = first.flags
+    if first.confidence < 0.5:
+        flags = (*flags, "not sure that these are the two lines of the muscle: look at the alternatives")
+    return [replace(first, flags=flags, alternatives=tuple(roi for roi in others if roi is not None))]
+
+
+def layer_at(pane: Pane, box: Box, template: Roi) -> Roi | None:
+    """The compartment that a box shows, or that holds a click (a box without extent).
+
+    Which muscle is meant is the person's to say: pairs are ranked by how well they fit the prompt and by how
+    clear their lines are beside those passed over, not by how usual they are.
 
     Parameters
     ----------
     pane : Pane
+    box : (r0, c0, r1, c1)
+        Px of the pane.
     template : Roi
-        Structure, site, plane and method to be carried over.
-    wanted : callable, optional
-        How well a compartment fits a prompt, 0 (not at all) to 1; the best fit comes first.
-
-    Returns
-    -------
-    list of Roi
-        One, or none.
     """
     found = candidates(pane)
-    rois: list[Roi] = []
-    fits: list[float] = []
-    for k in found.order[: ALTERNATIVES + 1 if wanted is None else MOST_TRIED]:
-        roi = outline_pair(found, int(k), template)
-        fit = 1.0 if wanted is None or roi is None else wanted(roi)
-        if roi is not None and fit > 0.0:
-            rois.append(roi)
-            fits.append(fit)
+    if not len(found.order):
+        return None
+    r0, c0, r1, c1 = box
+    cols = np.linspace(c0, c1, 9)
+    lines = [found.line_px(k) for k in range(len(found.lines.rows))]
+    rows = np.array([np.interp(cols, *line) for line in lines])
+    top, bottom = rows[found.pairs.upper], rows[found.pairs.lower]
+    if r1 > r0:
+        shared = np.clip(np.minimum(bottom, r1) - np.maximum(top, r0), 0.0, None).mean(axis=1)
+        fit = shared / (np.maximum(bottom, r1) - np.minimum(top, r0)).mean(axis=1)
+    else:
+        fit = ((top < r0) & (bottom > r0)).all(axis=1).astype(np.float64)
+    clear = _clearness(found.pairs)
+    rank = np.where(fit > 0.0, np.round(10.0 * fit) + clear, -np.inf)
+    order = np.argsort(-rank, kind="stable")
+    order = order[np.isfinite(rank[order])][: ALTERNATIVES + 1]
+    rois = [roi for k in order if (roi := outline_pair(found, int(k), template)) is not None]
     if not rois:
-        return []
-    # Without a prompt the order of likelihood stands; with one, the fit counts in tenths before it.
-    order = sorted(range(len(rois)), key=lambda i: -round(10 * fits[i]))
-    first, *others = [rois[i] for i in order]
-    flags = first.flags
-    if first.confidence < 0.5:
-        flags = (*flags, "not sure that these are the two lines of the muscle: look at the alternatives")
-    return [replace(first, flags=flags, alternatives=tuple(others[:ALTERNATIVES]))]
+        return None
+    # How far the first is ahead of the second: 0.3 of line evidence is beyond doubt (chosen on phantoms).
+    ahead = float(rank[order[0]] - rank[order[1]]) if len(order) > 1 else 1.0
+    sure = float(fit[order[0]]) * float(1.0 / (1.0 + np.exp(-(10.0 * min(ahead, 0.5) - 1.0))))
+    flags = template.flags
+    if sure < 0.5:
+        flags = (*flags, "another layer fits the prompt nearly as well: look at the alternatives")
+    return replace(rois[0], confidence=sure, flags=flags, alternatives=tuple(rois[1:]))
+
+
+def _clearness(pairs: Pairs) -> Array:
+    """How clear a pair's lines are beside the strongest line passed over, (pairs,).
+
+    The weaker line counts most: a compartment ends at two fasciae, not at one and a fascicle. Chosen on
+    phantoms of arm and calf.
+    """
+    column = {name: pairs.features[:, k] for k, name in enumerate(FEATURES)}
+    upper = column["upper_strength"] + column["upper_weak"]
+    lower = column["lower_strength"] + column["lower_weak"]
+    passed_over = np.maximum(column["strongest_inside"] - 0.5, 0.0)
+    clear: Array = 2.0 * np.minimum(upper, lower) + 0.5 * np.maximum(upper, lower) - 3.0 * passed_over
+    return clear

@@ -14,7 +14,7 @@ from usimg.outline.pairs import FEATURES
 
 Array = NDArray[np.float64]
 
-CONFIDENCE = ("pair_logit", "margin", "upper_weak", "lower_weak", "covered")
+CONFIDENCE = ("pair_logit", "margin", "voices_agree", "voices_logit", "upper_weak", "lower_weak", "covered")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,9 @@ class LayerModel:
     ----------
     mean, scale, weight : (len(FEATURES),) arrays
         A pair's score is ``((features - mean) / scale) @ weight``.
+    voices : (len(FEATURES), devices) array
+        Weights fitted without one kind of device each: where they choose other pairs than the whole does,
+        the picture is unlike what was learnt from.
     confidence_weight : (len(CONFIDENCE),) array
     confidence_intercept : float
         Logistic model of "the thickness is right to 10 %".
@@ -35,6 +38,7 @@ class LayerModel:
     mean: Array
     scale: Array
     weight: Array
+    voices: Array
     confidence_weight: Array
     confidence_intercept: float
     upper_offset: float
@@ -44,6 +48,13 @@ class LayerModel:
         """(pairs, features) to (pairs,): greater is likelier; a softmax over one picture's pairs follows."""
         scores: Array = ((features - self.mean) / self.scale) @ self.weight
         return scores
+
+    def heard(self, features: Array) -> Array:
+        """(pairs, features) to (pairs, devices): the pairs' probabilities as each voice sees them."""
+        scores = ((features - self.mean) / self.scale) @ self.voices
+        likely = np.exp(scores - scores.max(axis=0, initial=-np.inf))
+        shares: Array = likely / likely.sum(axis=0)
+        return shares
 
     def confidence(self, features: Array) -> float:
         """Probability that the thickness is right to 10 %."""
@@ -61,6 +72,7 @@ def fitted() -> LayerModel:
         mean=rows[:, 0],
         scale=rows[:, 1],
         weight=rows[:, 2],
+        voices=rows[:, 3:],
         confidence_weight=np.array([confidence[name] for name in CONFIDENCE], dtype=np.float64),
         confidence_intercept=float(confidence["intercept"]),
         upper_offset=float(table["edges"]["upper_offset"]),
