@@ -47,7 +47,7 @@ class Scanner:
     noise_db : float
         Receiver noise at the face, in the same dB; time gain raises it with depth.
     tgc_db_per_mm : float
-        What the time gain adds; tissue takes about 0.1 dB per mm and MHz/10 both ways.
+        What the time gain adds: as much as ordinary tissue takes on the way there and back.
     reverberation_db : float
         Strength of the echo that runs between probe and reflector twice.
     clutter_db : float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,14 +135,13 @@ class Phantom:
                 return layer
         raise KeyError(structure)
 
-    def with_image(self, image: NDArray[np.uint8]) -> Phantom:
-        """The same truth under another picture (screen furniture, other grey)."""
-        return replace(self, image=image)
-
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """A layer as a scene states it: borders in mm. ``parts`` > 1 compartments are not labelled again."""
+    """A layer as a scene states it: borders in mm.
+
+    ``combined`` ones span layers of their own and get no label in the picture of labels.
+    """
 
     structure: str
     upper: Curve

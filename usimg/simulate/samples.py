@@ -40,8 +40,9 @@ TRUTH_COLUMNS = (
     "file", "frame", "region", "subject", "severity", "view", "structure", "site", "side", "row_mm", "col_mm",
     "thickness_mm", "thickness_centre_mm", "csa_mm2", "csa_outside_rim_mm2", "echo_intensity", "level_db",
 )  # fmt: skip
-# Columns between the points of an edge that `truth_outlines.json` keeps.
-EDGE_STEP = 8
+# Of the points of an edge (one a column) and of a rim (720) `truth_outlines.json` keeps every so-many-th;
+# 180 chords instead of a rim's curve cost 0.02 % of its area.
+EDGE_STEP, RIM_STEP = 8, 4
 
 # Severity, muscle build and fat of each subject: four mild, four severe, build and fat unrelated to it.
 SUBJECTS = {
@@ -298,8 +299,8 @@ def truth_rows(sample: Sample, frames: Frames) -> Iterator[tuple[dict[str, objec
                         "echo_intensity": section.echo_intensity,
                     },
                     {
-                        "inside_rim": _points(section.inside_rim[::EDGE_STEP]),
-                        "outside_rim": _points(section.outside_rim[::EDGE_STEP]),
+                        "inside_rim": _points(section.inside_rim[::RIM_STEP]),
+                        "outside_rim": _points(section.outside_rim[::RIM_STEP]),
                     },
                 )
 

@@ -22,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 Curve = Callable[[FloatArray], FloatArray]
 
 # Levels in dB below white, chosen here by eye on real muscle and nerve scans (fields of mean grey
-# 40-70 with fascia near saturation). Attenuation is both ways at 10 MHz.
+# 40-70 with fascia near saturation). Attenuation is both ways, at the probe's own frequency.
 MUSCLE_DB = -48.5
 FAT_DB = -45.0
 FASCIA_DB = -13.0
@@ -242,7 +242,7 @@ def paint_fascia(
 # Width and height of the meshes, thickness of the strands (mm) and strength of perimysium's two nets.
 _NETS = ((5.0, 2.8, 0.2, 1.0), (2.3, 1.2, 0.13, 0.8))
 # Length, thickness (mm), bend and rarity (SD) of the three sizes of perimysial flecks.
-_FLECKS = ((2.2, 0.2, 0.8, 1.0), (1.0, 0.17, -0.9, 1.15), (0.5, 0.2, 0.3, 1.4))
+_FLECKS = ((2.2, 0.2, 0.8, 1.15), (1.0, 0.17, -0.9, 1.25), (0.5, 0.2, 0.3, 1.45))
 
 
 def paint_muscle_transverse(
@@ -273,11 +273,7 @@ def paint_muscle_transverse(
     net = np.clip(net, 0.0, 1.2)
     # Short curved strands and dots: perimysium that happens to lie square to the beam.
     stars = np.zeros_like(ground)
-    for long_mm, thin_mm, bend, rare in (
-        (2.2, 0.2, 0.8, 1.15),
-        (1.0, 0.17, -0.9, 1.25),
-        (0.5, 0.2, 0.3, 1.45),
-    ):
+    for long_mm, thin_mm, bend, rare in _FLECKS:
         flecks = smooth_noise(rng, x, z + bend * warp, long_mm, thin_mm)
         stars = np.maximum(stars, _smoothstep(flecks, rare, rare + 1.7))
     lit = 0.35 + 0.65 * _smoothstep(smooth_noise(rng, x, z, 3.0, 2.0), -0.6, 1.0)
