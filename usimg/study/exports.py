@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from usimg.study.delimited import write_rows
 from usimg.study.files import written_whole
 from usimg.study.private import short
-from usimg.study.schema import GEOMETRY, SCHEMA, plain
+from usimg.study.schema import GEOMETRY, SCHEMA
 from usimg.study.store import Study
 from usimg.study.tables import counted, wide
 
@@ -62,7 +62,11 @@ def export(study: Study, *, include_unvalidated: bool = False) -> Exported:
     current = counted(held.rows, primary_reader=study.primary_reader, include_unvalidated=include_unvalidated)
     folder = study.exports
     with written_whole(folder / "current.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(_records(current), schema=CURRENT), temporary)
+        columns = [
+            pa.array(values, type=kind)
+            for values, kind in zip(_columns(current, CURRENT.names), CURRENT.types, strict=True)
+        ]
+        pq.write_table(pa.Table.from_arrays(columns, schema=CURRENT), temporary)
     readable = current[current["status"] != "failed"]
     names = [name for name in CURRENT.names if name not in _NOT_FOR_READING]
     write_rows(folder / "measurements.csv", names, _cells(readable, names))
@@ -81,16 +85,17 @@ def export(study: Study, *, include_unvalidated: bool = False) -> Exported:
     )
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
+def _columns(rows: pd.DataFrame, names: list[str]) -> list[list[Any]]:
+    """Plain values by column; None where there is none."""
+    return [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in names]
 
 
-def _cells(rows: pd.DataFrame, names: list[str]) -> Iterator[list[Any]]:
-    for row in rows[names].to_dict("records"):
-        yield [_cell(name, plain(row[name])) for name in names]
-
-
-def _cell(name: str, value: Any) -> Any:
-    if name == "scan":
-        return short(value)
-    return "; ".join(map(str, value)) if isinstance(value, list) else value
+def _cells(rows: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows as a person reads them: scans by their short hash, lists as text."""
+    columns = _columns(rows, names)
+    for name, column in zip(names, columns, strict=True):
+        if name == "scan":
+            column[:] = [short(value) for value in column]
+        elif name == "flags":
+            column[:] = ["; ".join(value) if value is not None else "" for value in column]
+    return zip(*columns, strict=True)

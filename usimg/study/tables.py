@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from usimg.study.schema import TARGET
 
 # Design: trusted is a probability of at least one half, and validated.
 TRUSTED = 0.5
-PLACE = ("structure", "site", "side")
+KEY = ["subject", "visit", "structure", "site", "side"]
 # A number counts only among numbers made by the same rule.
 RULE_OF = {
     "thickness_mm": "thickness_rule",
@@ -115,70 +113,44 @@ def wide(current: pd.DataFrame) -> Wide:
     Repeats are averaged. Two measurements that nothing tells apart (the same or no repeat number),
     and repeats measured by different rules, are not: the value stays empty and `Wide.left_out` says why.
     """
-    cells: dict[tuple[str, str], dict[str, Any]] = {}
-    left_out: list[dict[str, Any]] = []
-    rows = current.copy()
-    for name in ("subject", "visit", *PLACE):
-        rows[name] = rows[name].fillna("").astype(str)
+    rows = current.assign(**{name: current[name].fillna("").astype(str) for name in KEY})
     nameless = rows["counts"] & (rows["subject"] == "")
     rows.loc[nameless, "counts_reason"] = "no subject: name it in a manifest"
     rows.loc[nameless, "counts"] = False
-    for row in rows[~rows["counts"]].to_dict("records"):
-        left_out.append(_left(row, "", str(row["counts_reason"])))  # noqa: PERF401  reads as the loop below
-    for key, group in rows[rows["counts"]].groupby(["subject", "visit", *PLACE], sort=True):
-        subject, visit, *place = (str(part) for part in key)
-        cell = cells.setdefault((subject, visit), {"subject": subject, "visit": visit})
-        values, refused = _averaged(group)
-        prefix = "__".join(place)
-        cell |= {f"{prefix}__{name}": value for name, value in values.items()}
-        head = group.iloc[0].to_dict()
-        left_out += [_left(head, feature, why) for feature, why in refused]
-    table = pd.DataFrame(list(cells.values()))
-    if table.empty:
-        table = pd.DataFrame({"subject": [], "visit": []}, dtype=object)
-    counts = [name for name in table.columns if name.endswith(tuple(f"__n_{s}" for s in STATES_THAT_COUNT))]
-    table = table.astype(dict.fromkeys(counts, "Int64"))
-    names = ["subject", "visit", *sorted(set(table.columns) - {"subject", "visit"})]
-    return Wide(
-        table[names].sort_values(["subject", "visit"], ignore_index=True),
-        pd.DataFrame(left_out, columns=["subject", "visit", *PLACE, "feature", "reason"]),
-    )
+    uncounted = rows.loc[~rows["counts"], [*KEY, "counts_reason"]]
+    left_out = [uncounted.rename(columns={"counts_reason": "reason"}).assign(feature="")]
 
-
-def _averaged(group: pd.DataFrame) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    refused: list[tuple[str, str]] = []
-    values: dict[str, Any] = {}
-    if len(group) > 1 and not _are_repeats(group):
-        why = (
-            f"{len(group)} measurements that nothing tells apart: number them (repeat), or give site and side"
-        )
-        return {}, [("", why)]
-    for feature, numbers in _numbers(group):
-        rule = RULE_OF.get(feature)
-        rules = set() if rule is None else set(group.loc[numbers.index, rule].dropna())
-        if len(rules) > 1:
-            refused.append((feature, f"repeats measured by different rules: {', '.join(sorted(rules))}"))
-        else:
-            values[feature] = float(np.mean(numbers.to_numpy()))
+    counting = rows[rows["counts"]]
+    by_place = counting.groupby(KEY, sort=True)
+    size, repeats = by_place.size(), by_place["repeat"].nunique()
+    are_repeats = (size == 1) | (repeats == size)
+    means = by_place[list(WIDE_FEATURES)].mean()
+    for count in size[~are_repeats].unique():
+        why = f"{count} measurements that nothing tells apart: number them (repeat), or give site and side"
+        left_out.append(_left(are_repeats.index[~are_repeats & (size == count)], "", why))
+    means = means[are_repeats]
+    for feature, rule in RULE_OF.items():
+        rules = counting[rule].where(counting[feature].notna())
+        spread = rules.groupby([counting[name] for name in KEY])
+        mixed = spread.nunique() > 1  # noqa: PD101  of every place at once
+        refused = means.index[mixed.reindex(means.index)]
+        means.loc[refused, feature] = float("nan")
+        left_out.append(_left(refused, feature, "repeats measured by different rules"))
     for state in STATES_THAT_COUNT:
-        values[f"n_{state}"] = int((group["state"] == state).sum())
-    return values, refused
+        counted_so = (counting["state"] == state).groupby([counting[name] for name in KEY]).sum()
+        means[f"n_{state}"] = counted_so.reindex(means.index)
+    return Wide(_spread(means), pd.concat(left_out, ignore_index=True)[[*KEY, "feature", "reason"]])
 
 
-def _are_repeats(group: pd.DataFrame) -> bool:
-    repeats = group["repeat"]
-    return bool(repeats.notna().all() and repeats.is_unique)
+def _spread(means: pd.DataFrame) -> pd.DataFrame:
+    """From one row per place to one per subject and visit, empty columns left out."""
+    long = means.reset_index().melt(KEY, var_name="feature").dropna(subset="value")
+    parts = (long[name] for name in ("structure", "site", "side", "feature"))
+    long["name"] = ["__".join(place) for place in zip(*parts, strict=True)]
+    table = long.pivot_table("value", ["subject", "visit"], "name", aggfunc="first")
+    counts = [name for name in table.columns if name.endswith(tuple(f"__n_{s}" for s in STATES_THAT_COUNT))]
+    return table.astype(dict.fromkeys(counts, "Int64")).rename_axis(columns=None).reset_index()
 
 
-def _numbers(group: pd.DataFrame) -> Iterator[tuple[str, pd.Series[float]]]:
-    for feature in WIDE_FEATURES:
-        numbers = group[feature].dropna()
-        if len(numbers):
-            yield feature, numbers
-
-
-def _left(row: dict[Any, Any], feature: str, reason: str) -> dict[str, Any]:
-    return {name: row[name] for name in ("subject", "visit", *PLACE)} | {
-        "feature": feature,
-        "reason": reason,
-    }
+def _left(places: pd.Index, feature: str, reason: str) -> pd.DataFrame:
+    return places.to_frame(index=False).assign(feature=feature, reason=reason)
