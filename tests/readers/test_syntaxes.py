@@ -191,3 +191,57 @@ def rgb_to_ybr(rgb: np.ndarray) -> np.ndarray:
     """PS3.3 C.7.6.3.1.2, in float, rounded."""
     matrix = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
     return np.clip(np.rint(rgb @ matrix.T + [0, 128, 128]), 0, 255).astype(np.uint8)
+
+
+def test_an_extended_offset_table_finds_frames_that_have_no_end_marker(tmp_path, dicom, speckle):
+    from pydicom.encaps import itemize_fragment
+
+    frames = [np.roll(speckle, 9 * i, axis=1) for i in range(3)]
+    path = tmp_path / "a.dcm"
+    streams = [split_stream(dicom, path, frame) for frame in frames]
+    lengths = [sum(len(itemize_fragment(part)) for part in parts) for parts in streams]
+    offsets = np.cumsum([0, *lengths[:-1]]).astype("<u8").tobytes()
+    parts = [part for frame_parts in streams for part in frame_parts]
+    dicom(
+        path,
+        frames[:1],
+        syntax=uid.RLELossless,
+        streams=parts,
+        offset_table=False,
+        NumberOfFrames=3,
+        ExtendedOffsetTable=offsets,
+        ExtendedOffsetTableLengths=np.array(lengths, "<u8").tobytes(),
+    )
+    clip = usimg.read(path)
+    assert [np.array_equal(clip.frames[i].gray, frames[i]) for i in (2, 0, 1)] == [True] * 3
+
+
+def split_stream(dicom, path, frame):
+    """The RLE stream of a frame in two fragments of even length."""
+    import pydicom
+    from pydicom.encaps import get_frame
+
+    whole = get_frame(pydicom.dcmread(dicom(path, frame, syntax=uid.RLELossless)).PixelData, 0)
+    half = len(whole) // 4 * 2
+    return [whole[:half], whole[half:]]
+
+
+def test_an_offset_table_that_points_nowhere_is_refused(tmp_path, dicom, speckle):
+    frames = [np.roll(speckle, 9 * i, axis=1) for i in range(3)]
+    path = dicom(tmp_path / "a.dcm", frames, syntax=uid.JPEGLosslessSV1, fragments=2)
+    data = path.read_bytes()
+    table = data.index(b"\xfe\xff\x00\xe0\x0c\x00\x00\x00") + 8
+    path.write_bytes(data[: table + 4] + b"\x07\x00\x00\x00" + data[table + 8 :])
+    with pytest.raises(PixelsRefused, match="points between its fragments"):
+        usimg.read(path).frames[1].gray  # noqa: B018
+
+
+def test_uncompressed_partial_range_422_is_unpacked_and_expanded(tmp_path, dicom, speckle):
+    studio = np.rint(16 + speckle.astype(float) * 219 / 255).astype(np.uint8)
+    chroma = np.full_like(studio, 128)
+    packed = np.stack([studio[:, ::2], studio[:, 1::2], chroma[:, ::2], chroma[:, ::2]], axis=-1).tobytes()
+    three = np.repeat(studio[..., None], 3, axis=2)
+    path = dicom(tmp_path / "a.dcm", three, photometric="YBR_PARTIAL_422", PixelData=packed)
+    frame = usimg.read(path).frames[0]
+    assert np.abs(frame.gray.astype(int) - speckle).max() <= 1
+    assert "16..235 expanded" in frame.pixels.grey_rule
