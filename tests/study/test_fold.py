@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from usimg.study import Study, outline_of, roi_of, target_of
+from usimg.study import Decision, Study, Target, outline_of, roi_of, target_of
+from usimg.study.history import History
 
 WIDER = [[10.0, 10.0], [10.0, 60.0], [50.0, 60.0], [50.0, 10.0]]
 
@@ -201,3 +204,33 @@ def test_the_fold_does_not_depend_on_the_order_of_files(study, automatic_row, ad
         for file, lines in zip(files, order, strict=True):
             file.write_bytes(lines)
         assert study.current().equals(expected)
+
+
+@given(steps=st.lists(st.sampled_from(["accept", "reject", "undo", "redo"]), max_size=12))
+def test_undo_and_redo_follow_a_persons_steps_like_any_editor(steps):
+    made: dict[str, Decision] = {}
+    in_force, taken_back = ["automatic"], []  # what stood before each step, and undo lines
+
+    def decide(kind, content, parent):
+        decision = Decision(kind, Target("a" * 64), "Ada", str(len(made)), content, "Ada", "", (parent,))
+        made[decision.id] = decision
+        return decision.id
+
+    head = "automatic"
+    for step in steps:
+        if step == "undo" and len(in_force) > 1:
+            head = decide("undo", {"undoes": in_force[-1]}, head)
+            taken_back.append((head, in_force.pop()))
+        elif step == "redo" and taken_back:
+            line, again = taken_back.pop()
+            head = decide("undo", {"undoes": line}, head)
+            in_force.append(again)
+        elif step in ("accept", "reject"):
+            content = {"outline": f"outline {len(made)}"} if step == "accept" else {"reason": "cut off"}
+            head = decide(step, content, head)
+            in_force.append(head)
+            taken_back.clear()
+    readings = History(made).readings()
+    if made:
+        assert readings[0].heads == (head,)
+        assert readings[0].standing == (in_force[-1],)
