@@ -10,7 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 import usimg
-from usimg import Calibration, Frame
+from usimg import Calibration, Frame, anatomy
 from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.decisions import Decision, Sitting, Target
@@ -66,7 +66,7 @@ class StudyDesk:
             order = tuple(str(plain(row[name]) or "") for name in ("subject", "visit", "view"))
             pages.setdefault((*order, row["scan"], int(row["frame"])), []).append(row)
         for key in sorted(pages):
-            self._rows[_page(pages[key])] = _one_reading_each(pages[key])
+            self._rows[_page(pages[key])] = sorted(_one_reading_each(pages[key]), key=_top_to_bottom)
         for page, own in self._rows.items():
             for row in own:
                 self._places[_key(page, row)] = Place(
@@ -179,6 +179,13 @@ def _one_reading_each(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in sorted(rows, key=lambda row: str(row["reader"])):
         first.setdefault(target_of(row), row)
     return [row for row in rows if any(row is one for one in first.values())]
+
+
+def _top_to_bottom(row: dict[str, Any]) -> tuple[bool, float]:
+    """As the eye goes down the picture; what several structures make together comes after them."""
+    points = roi_of(row).points
+    depth = float(points[:, 0].mean()) if len(points) else float("inf")
+    return anatomy.structure(row["structure"]).kind == "combined", depth
 
 
 def _key(page: Page, row: dict[str, Any]) -> str:

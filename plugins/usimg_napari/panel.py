@@ -200,7 +200,7 @@ class ReviewPanel(QWidget):
             "draw": lambda: canvas.mode("add_polygon"),
             "pan": lambda: canvas.mode("pan_zoom"),
             "stop": lambda: canvas.mode("direct"),
-            "help": lambda: self.help.setVisible(not self.help.isVisible()),
+            "help": self._turn_over,
         }
         return {name: self._saying(verb) for name, verb in verbs.items()}
 
@@ -216,6 +216,13 @@ class ReviewPanel(QWidget):
 
     def _rejecting(self, reason: str) -> Callable[[], None]:
         return self._saying(lambda: self.review.reject(reason))
+
+    def _turn_over(self) -> None:
+        """The keys take the place of the work list, and give it back."""
+        show = self.help.isHidden()
+        self.help.setVisible(show)
+        self.list.setVisible(not show)
+        self.left.setVisible(not show)
 
     def _offer_reasons(self) -> None:
         button = self.buttons["reject"]
