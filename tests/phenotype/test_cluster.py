@@ -80,6 +80,18 @@ def test_a_mere_gradient_gives_what_the_reason_says_it_gives():
         assert result.claim == "no groups shown"
 
 
+def test_small_cohorts_of_a_mere_gradient_scatter_as_the_reason_says():
+    found = []
+    for seed in range(40):
+        for loading in (0.5, 0.7):
+            table, roles = gradient(n=8, features=17, loading=loading, seed=seed)
+            result = usimg.cluster(table, roles=roles)
+            found.append(result.silhouettes[2])
+    low, high = np.quantile(found, [0.05, 0.95])
+    assert (low, high) == pytest.approx((0.11, 0.43), abs=0.04)
+    assert "0.11 to 0.43" in result.reason
+
+
 @FAST
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_rows_and_columns_changes_no_bit(seed):

@@ -44,8 +44,6 @@ class Measurement:
         Its place in the study's table.
     state : str
         ``"automatic"``, ``"accepted"``, ``"corrected"``, ``"draft"``, ``"rejected"``, ``"empty"``, ...
-    counts_reason : str
-        Why it stays out of averages; empty when it counts.
     """
 
     structure: str
@@ -66,7 +64,6 @@ class Measurement:
     validated: bool = False
     state: str = "automatic"
     author: str = ""
-    counts_reason: str = ""
     flags: tuple[str, ...] = ()
     reason: str = ""
     shape: Shape | None = None

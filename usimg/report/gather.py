@@ -137,7 +137,6 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         validated=bool(row.get("validated")) if pd.notna(row.get("validated")) else False,
         state=_text(row, "state"),
         author=_text(row, "author"),
-        counts_reason=_text(row, "counts_reason"),
         flags=_flags(row),
         reason=_text(row, "reason"),
     )
