@@ -134,7 +134,9 @@ class Phenotypes:
         )
         if len(self.labels) < SMALL:
             least, most = SMALL_GRADIENT_SILHOUETTE
-            said += f" Small cohorts scatter more: {least:.2f} to {most:.2f} in nine of ten gradients of 8 patients."
+            said += (
+                f" Small ones scatter more: {least:.2f} to {most:.2f} in nine of ten gradients of 8 patients."
+            )
         return said + " No test that could tell groups from a gradient was run."
 
     def report(self, path: str | os.PathLike[str]) -> Path:
