@@ -37,7 +37,7 @@ _LEVEL_TOP = 0.9  # a trapezoid's top is level over half its width
 # A row belongs to a linear field when this share of it is no surround.
 _ROW_SHARE = 0.1
 # ... or this share of it holds noise darker than any mark (chosen here on the nerve pictures' black depths).
-_NOISE_SHARE, _FAINT = 0.005, 60
+_NOISE_SHARE, _FAINT, _MARK = 0.005, 60, 128
 # Parts below this share of the largest are not the field's.
 _PART_SHARE = 0.04
 # A part along the upper or lower border that is lower than this share of the rows is a menu or title bar.
@@ -86,10 +86,10 @@ def _field(gray: UInt8) -> BoolArray | None:
     size = max(_LEAST_OPENING_PX, round(_OPENING_PX * gray.shape[0] / _ON_ROWS)) | 1
     quiet = 1 - _writing(gray, size)
     textured = _in_no_flat_patch(spread, 0)
-    noise = (textured & quiet).astype(bool) & (gray < _FAINT)
     faint = _parts(textured & quiet, size)
     if faint is None:
         return None
+    noise = (textured & quiet).astype(bool) & (gray < _FAINT) & ~_near_marks(gray, faint)
     lively = _parts(_in_no_flat_patch(spread, _RINGING) & quiet, size)
     for sides in (lively, faint):
         rectangle = None if sides is None else _rectangle(sides, faint, noise)
@@ -119,6 +119,12 @@ def _writing(gray: UInt8, size: int) -> UInt8:
     drawn = cv2.dilate(crowded.astype(np.uint8), np.ones((size, size), np.uint8))
     upright = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((1, _STROKE_PX), np.uint8)) > _STEP_LEVELS
     return np.asarray(drawn | upright)
+
+
+def _near_marks(gray: UInt8, parts: BoolArray) -> BoolArray:
+    """Within 8 px (a JPEG block) of bright pixels outside the parts: ticks, labels and their ringing."""
+    marks = ((gray >= _MARK) & ~parts).astype(np.uint8)
+    return np.asarray(cv2.dilate(marks, np.ones((17, 17), np.uint8))).astype(bool)
 
 
 def _parts(textured: UInt8, size: int) -> BoolArray | None:
