@@ -27,7 +27,7 @@ _TINT_MOST = 80
 
 # Drawn strokes are thinner than this, stand out by this much, are this bright, drop by this much from one
 # pixel to the next on all four sides, and keep one level. Tissue fades sideways over the width of the beam.
-# Chosen here on the Philips and Mindray calipers, where less than 0.01 % of the tissue of the nerve pictures is hit.
+# Chosen here on the Philips and Mindray calipers; of the nerve pictures under 0.01 % of the tissue is hit.
 _STROKE_PX = 9
 _STANDS_OUT = 80
 _BRIGHT = 128
