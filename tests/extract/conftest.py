@@ -50,6 +50,18 @@ class Endless(Square):
         if frame.gray[0].min() == 255:
             time.sleep(1000)
 
+class Panels(Square):
+    # surer of the right panel, save for one structure
+    name = "panels"
+    def segment(self, request):
+        rois = []
+        for number, (r0, c0, r1, c1) in enumerate(r.box for r in request.frame.regions):
+            corners = [[r0 + 9, c0 + 9], [r0 + 9, c1 - 9], [r1 - 9, c1 - 9], [r1 - 9, c0 + 9]]
+            name = request.structure.name
+            sure = (0.9 if number == (name != "brachialis") else 0.5) + 0.05 * number
+            rois.append(Roi(polygon=corners, structure=name, region=number, confidence=sure))
+        return sorted(rois, key=lambda roi: -roi.confidence)
+
 class Slow(Square):
     name = "slow"
     def meet(self, frame):
@@ -110,7 +122,7 @@ def segmenters(tmp_path_factory) -> Path:
     info = folder / "lab_outlines-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-outlines\nVersion: 1.0\n")
-    names = ("Square", "Killed", "Faulty", "Endless", "Slow")
+    names = ("Square", "Killed", "Faulty", "Endless", "Slow", "Panels")
     points = "\n".join(f"{name.lower()} = lab_outlines:{name}" for name in names)
     (info / "entry_points.txt").write_text(f"[usimg.segmenters]\n{points}\n")
     return folder

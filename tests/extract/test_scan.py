@@ -146,3 +146,39 @@ def test_tags_name_a_structure_only_where_it_is_written_out(tags, expected):
 )
 def test_a_side_is_taken_when_the_tags_agree(tags, side):
     assert side_of(Header(**tags)) == side
+
+
+DUAL = {"rows": (8, 88), "left": (8, 44), "right": (52, 88)}
+
+
+@pytest.fixture
+def dual(make_dicom, archive):
+    """Two panels, the right one of twice the scale."""
+    from pydicom import dcmread
+    from pydicom.dataset import Dataset
+
+    path = make_dicom(archive / "dual.dcm")
+    ds = dcmread(path)
+    panels = []
+    for (c0, c1), delta in ((DUAL["left"], 0.01), (DUAL["right"], 0.02)):
+        panel = Dataset()
+        panel.update(ds.SequenceOfUltrasoundRegions[0])
+        panel.RegionLocationMinX0, panel.RegionLocationMaxX1 = c0, c1 - 1
+        panel.RegionLocationMinY0, panel.RegionLocationMaxY1 = 8, 87
+        panel.PhysicalDeltaX = panel.PhysicalDeltaY = delta
+        panels.append(panel)
+    ds.SequenceOfUltrasoundRegions = panels
+    ds.save_as(path)
+    return path
+
+
+def test_two_panels_of_a_dual_image_are_measured_each_with_its_own_scale(installed, dual):
+    labels = [Label(structure="soleus", region=r, side=s) for r, s in ((0, "left"), (1, "right"))]
+    rows = extract_scan(dual, labels, segmenter="panels").rows
+    assert [(row["side"], row["row_mm"]) for row in rows] == [("left", 0.1), ("right", 0.2)]
+
+
+def test_of_an_unlabelled_dual_image_all_structures_come_from_one_panel(installed, dual):
+    rows = extract_scan(dual, [Label(view="upper_arm")], segmenter="panels").rows
+    assert {row["row_mm"] for row in rows} == {0.2}
+    assert all("region 1 was taken" in " ".join(row["flags"]) for row in rows)

@@ -62,7 +62,9 @@ def measure(
         for row in _plain(table):
             _show(row)
     if not any(roi.polygons for roi in rois):
-        why = "; ".join(flag for roi in rois for flag in roi.flags) or "no credible outline"
+        why = (
+            "; ".join(flag for roi in rois for flag in roi.flags) or "no credible outline; try --at or --box"
+        )
         complain(f"{file.name}: no {structure} was outlined: {why}")
         raise typer.Exit(Exit.NOTHING_FOUND)
 

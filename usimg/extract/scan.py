@@ -157,15 +157,24 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
         "decoder": pixels.decoder,
         "grey_rule": pixels.grey_rule,
     }
+    found, doubt = _of_one_picture(found, label)
+    asked = _asked(label)
+    chosen: dict[str, Roi] = {}
+    for structure, site in asked:
+        drawn = (roi for roi in found if roi.structure == structure and len(roi.points))
+        best = next(drawn, None)
+        if best is not None:
+            chosen[structure] = replace(best, site=site, side=label.side)
+    measured = dict(zip(chosen, measure(frame, list(chosen.values())).to_dict("records"), strict=True))
     rows: list[Row] = []
-    for structure, site in _asked(label):
-        rois = [roi for roi in found if roi.structure == structure]
-        if label.region is not None:
-            rois = [roi for roi in rois if roi.region == label.region]
-        drawn = [roi for roi in rois if roi.polygons or roi.line is not None]
-        named = {"structure": structure, "site": site}
-        row = _measured(frame, replace(drawn[0], site=site), label) if drawn else _not_found(rois, label)
-        rows.append(row | named | seen)
+    for structure, site in asked:
+        if structure in chosen:
+            roi = chosen[structure]
+            row = features_of(measured[structure]) | outline_of(roi)
+            row |= {"status": "measured", "plane": roi.plane or label.plane, "flags": [*row["flags"], *doubt]}
+        else:
+            row = {"status": "empty", "reason": _not_found(found, structure)}
+        rows.append(_identity(label) | row | {"structure": structure, "site": site} | seen)
     return rows
 
 
@@ -202,23 +211,25 @@ def _asked(label: Label) -> list[tuple[str, str]]:
     return [(name, label.site or view.sites.get(name, view.name)) for name in view.structures]
 
 
-def _measured(frame: Frame, roi: Roi, label: Label) -> Row:
-    roi = replace(roi, side=label.side)
-    table = measure(frame, [roi])
-    return (
-        _identity(label)
-        | features_of(table.iloc[0].to_dict())
-        | outline_of(roi)
-        | {
-            "status": "measured",
-            "plane": roi.plane or label.plane,
-        }
-    )
+def _of_one_picture(found: list[Roi], label: Label) -> tuple[list[Roi], list[str]]:
+    """Outlines of the panel that is meant; of several unlabelled ones the surest, and a flag that says so."""
+    drawn = [roi for roi in found if len(roi.points)]
+    region = label.region
+    if region is None and len({roi.region for roi in drawn}) > 1:
+        region = max(drawn, key=lambda roi: roi.confidence).region
+        why = f"the frame shows several pictures: region {region} was taken; name it in the manifest"
+        return [roi for roi in found if roi.region == region], [why]
+    return [roi for roi in found if region is None or roi.region == region], []
 
 
-def _not_found(rois: list[Roi], label: Label) -> Row:
-    why = "; ".join(flag for roi in rois[:1] for flag in roi.flags)
-    return _identity(label) | {"status": "empty", "reason": why or "no credible outline was found"}
+def _not_found(found: list[Roi], structure: str) -> str:
+    """Why a structure has no outline: what its segmenter says, else what a person can do."""
+    flags = [flag for roi in found if roi.structure == structure for flag in roi.flags]
+    if flags:
+        return "; ".join(flags)
+    if anatomy.structure(structure).outline != "layer":
+        return "no outline was found without a click or a box; mark it in usimg review"
+    return "no credible outline was found"
 
 
 def _failed(label: Label, reason: str) -> Row:
