@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench samples lock clean
+.PHONY: help demo test test-slow lint format bench pictures samples lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 
 bench: $(VENV)/.developer ## measure speed and accuracy; tables land in benchmarks/
 	$(BIN)/python -m benchmarks
+
+pictures: demo ## make the pictures of the README from the demo
+	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
 
 samples: $(VENV)/.installed ## write sample_dicoms/ again (deterministic)
 	$(BIN)/usimg advanced simulate samples sample_dicoms
