@@ -107,9 +107,7 @@ def _show(row: dict[str, Any]) -> None:
         table.add_row(label, shown, safe(row[rule].replace("_", " ")) if rule and value is not None else "")
     trust = "validated" if row["validated"] else "not validated for this structure: look at the outline"
     table.add_row("confidence", f"{row['confidence']:.2f}", trust)
-    for name in ("flags", "reason"):
-        for line in filter(None, (row[name] or "").split("; ")):
-            table.add_row(
-                Text("look again" if name == "flags" else "missing", style="yellow"), "", safe(line)
-            )
+    for label, name in (("look again", "flags"), ("missing, why", "reason")):
+        if row[name]:
+            table.add_row(Text(label, style="yellow"), "", Text(safe(row[name])))
     out().print(table)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Scans on their way per worker: enough that none waits, few enough that a crash repeats little.
 AHEAD = 2
+# On Windows a wait without end does not hear Ctrl-C.
+LISTEN_SECONDS = 0.5
 # A scan takes seconds; one that was in flight when a worker died gets this long by itself (chosen here).
 ALONE_SECONDS = 120.0
 
@@ -66,7 +68,7 @@ def _through(
             in_flight[future] = in_flight.pop(held)
         if not in_flight:
             return
-        done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+        done, _ = wait(in_flight, timeout=LISTEN_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             rows = future.result()
             yield in_flight.pop(future), rows
