@@ -187,7 +187,7 @@ def _target_knots(source: FloatArray64, recipe: Recipe, rng: np.random.Generator
     bend = rng.normal(0.0, recipe.bend / 2) * (x**2 - 1 / 3)
     own = rng.normal(0.0, recipe.tilt / 4, 2)[:, None] * x
     thick = (mean[[1, 3]] - mean[[0, 2]]) * rng.uniform(*recipe.bands, 2)
-    thick = np.clip(thick, 0.008, 0.07)
+    thick = np.clip(thick, 0.008, 0.09)
     mid = np.stack([upper - thick[0], np.float64(upper), np.float64(lower), lower + thick[1]])
     target = mid[:, None] + shape + tilt + bend
     target[:2] += own[0]

@@ -51,6 +51,8 @@ class Recipe:
         Spread of multiplicative speckle.
     blur : float
         Largest blur, rows.
+    sharp : float
+        Probability of edge enhancement.
     shadow, sector, overlay, crop : float
         Probabilities of a shadow, a sector or trapezoid field, drawn overlays and a misjudged field border.
     """
@@ -63,7 +65,7 @@ class Recipe:
     tilt: float = 0.08
     bend: float = 0.03
     width: Range = (0.5, 1.0)
-    bands: Range = (0.6, 1.7)
+    bands: Range = (0.5, 2.5)
     subcutis: float = 0.4
     deep_lines: float = 0.35
     streaks: float = 0.35
@@ -74,6 +76,7 @@ class Recipe:
     level: Range = (0.05, 0.5)
     speckle: Range = (0.0, 0.4)
     blur: float = 1.6
+    sharp: float = 0.25
     shadow: float = 0.2
     sector: float = 0.1
     overlay: float = 0.15
@@ -88,6 +91,7 @@ NARROW = Recipe(
     subcutis=0.0,
     deep_lines=0.0,
     streaks=0.0,
+    bands=(0.8, 1.25),
     layer_gain=(0.9, 1.1),
     gain_curve=0.2,
     level=(0.08, 0.35),
