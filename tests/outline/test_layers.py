@@ -172,6 +172,20 @@ def test_plane_decides_whether_an_outline_counts_as_validated(calf, pictures):
     assert not usimg.segment(frame, "muscle", plane="transverse")[0].validated
 
 
+def test_a_field_of_another_shape_lowers_the_confidence_and_says_so(calf, pictures):
+    picture = field(calf)
+    row, col = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    # A trapezoid: the field widens from two thirds of the width at the top.
+    area = np.abs(col - picture.shape[1] / 2) < picture.shape[1] * (0.33 + 0.17 * row / picture.shape[0])
+    area &= row < picture.shape[0] * 0.95
+    (plain,) = usimg.segment(pictures.frame_of(picture), plane="longitudinal")
+    (roi,) = usimg.segment(pictures.frame_of(picture, area=area), plane="longitudinal")
+    assert plain.validated
+    assert not roi.validated
+    assert roi.confidence < plain.confidence
+    assert any("trapezoid" in flag for flag in roi.flags)
+
+
 def test_unknown_structures_and_what_has_no_area_are_refused(calf, pictures):
     with pytest.raises(AnatomyUnknown):
         usimg.segment(pictures.phantom_frame(calf), "bizeps brachi")

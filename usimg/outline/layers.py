@@ -12,6 +12,7 @@ from usimg.outline import model as layer_model
 from usimg.outline.edges import inner_edge
 from usimg.outline.field import Pane, Working, working
 from usimg.outline.pairs import FEATURES, Pairs, describe
+from usimg.outline.scope import is_linear
 from usimg.outline.segmenter import Box
 from usimg.roi import Roi
 
@@ -21,6 +22,9 @@ Array = NDArray[np.float64]
 VERTEX_STEP = 4
 # Alternatives that are kept ready.
 ALTERNATIVES = 3
+# Taken off the logit of confidence where the field is of a shape without labelled images. Chosen by looking
+# at sectors and panoramas, none of whose wrong outlines may be trusted.
+UNLIKE_FIELD = 2.5
 # Two edges nearer than this are one line (px).
 LEAST_GAP_PX = 3.0
 
@@ -99,9 +103,26 @@ def outline_pair(found: Candidates, k: int, template: Roi) -> Roi | None:
     """The compartment of pair ``k`` as a Roi, or None when its edges leave nothing between them."""
     upper = edge_below(found.pane, found.line_px(int(found.pairs.upper[k])))
     lower = edge_above(found.pane, found.line_px(int(found.pairs.lower[k])))
+    sure, flags = pair_confidence(found, k)
+    named = replace(template, flags=(*template.flags, *flags))
+    return compartment(found.pane, upper, lower, named, confidence=sure)
+
+
+def pair_confidence(found: Candidates, k: int) -> tuple[float, tuple[str, ...]]:
+    """Probability that pair ``k`` gives the thickness to 10 %, and what there is to say about it."""
     fitted = layer_model.fitted()
-    sure = fitted.confidence(confidence_features(found, k, fitted))
-    return compartment(found.pane, upper, lower, template, confidence=sure)
+    return confidence_of(fitted.confidence_logit(confidence_features(found, k, fitted)), found.pane)
+
+
+def confidence_of(logit: float, pane: Pane) -> tuple[float, tuple[str, ...]]:
+    """A logit as a probability, less where the field is of a shape that nobody has labelled."""
+    flags: tuple[str, ...] = ()
+    if not is_linear(pane):
+        logit -= UNLIKE_FIELD
+        flags = (
+            "a sector, trapezoid or panorama: outlines were compared with experts on linear fields only",
+        )
+    return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0)))), flags
 
 
 def compartment(pane: Pane, upper: Array, lower: Array, template: Roi, *, confidence: float) -> Roi | None:
@@ -128,6 +149,7 @@ def compartment(pane: Pane, upper: Array, lower: Array, template: Roi, *, confid
     flags = template.flags
     if stop - start < 0.8 * width:
         flags = (*flags, f"the layer is seen over {(stop - start) / width:.0%} of the picture's width only")
+        confidence *= (stop - start) / (0.8 * width)
     return replace(
         template,
         polygons=(np.concatenate([edge_up, edge_low[::-1]]),),

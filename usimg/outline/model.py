@@ -56,10 +56,9 @@ class LayerModel:
         shares: Array = likely / likely.sum(axis=0)
         return shares
 
-    def confidence(self, features: Array) -> float:
-        """Probability that the thickness is right to 10 %."""
-        logit = float(features @ self.confidence_weight) + self.confidence_intercept
-        return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0))))
+    def confidence_logit(self, features: Array) -> float:
+        """Logit of the probability that the thickness is right to 10 %."""
+        return float(features @ self.confidence_weight) + self.confidence_intercept
 
 
 @cache

@@ -12,6 +12,8 @@ from usimg.outline.field import Pane
 # A linear array shows a rectangle: nearly all of the scan area's bounding box is picture. Sectors and
 # trapezoids leave out its corners (a 60 degree sector fills about 70 %).
 LINEAR_FILL = 0.9
+# The labelled images (dltrack_apo train) are 0.7 to 1.4 times as wide as deep; a panorama is wider.
+WIDEST = 1.6
 
 
 @cache
@@ -21,9 +23,15 @@ def scope() -> tuple[dict[str, Any], ...]:
     return tuple(table["scope"])
 
 
+def is_linear(pane: Pane) -> bool:
+    """Whether a pane looks like one still of a linear array: neither sector, trapezoid nor panorama."""
+    rows, cols = pane.usable.shape
+    return bool(pane.usable.mean() >= LINEAR_FILL and cols <= WIDEST * rows)
+
+
 def is_validated(method: str, structure: str, plane: str, prompt: str, pane: Pane) -> bool:
     """Whether an outline made this way lies within what was compared with human labels."""
-    probe = "linear" if pane.usable.mean() >= LINEAR_FILL else "other"
+    probe = "linear" if is_linear(pane) else "other"
     return any(
         row["method"] == method
         and row["structure"] == structure

@@ -19,7 +19,6 @@ from usimg.outline import layers
 from usimg.outline.edges import inner_edge
 from usimg.outline.field import WORKING_ROWS, Pane, Working
 from usimg.outline.lines import COLUMN_STEP, best_path
-from usimg.outline.model import fitted
 from usimg.roi import Roi
 from usimg.vision import cv2
 
@@ -31,6 +30,9 @@ SKIN_AT_MOST = 0.10
 TRANSDUCER = 0.012  # the probe's own echo at the very top
 # How far the cortex may rise above or sink below the straight line it is first seen as.
 BONE_CORRIDOR = 0.25
+# Sets of lines looked at in search of one whose finished borders differ: several arcs lead to one cortex.
+RIVALS = 12
+SAME = 0.025
 BONE_STEEPEST = 4  # rows per `COLUMN_STEP` columns: 45 degrees
 
 
@@ -58,25 +60,44 @@ def view_layers(pane: Pane, view: anatomy.View) -> list[Stack]:
     on_bone = bool(kinds) and kinds[-1] == "bone"
     found = layers.candidates(pane)
     chains, totals = _chains(found, muscles + 1, on_bone=on_bone)
-    order = np.argsort(-totals, kind="stable")[:2]
+    order = np.argsort(-totals, kind="stable")
+    if not len(order):
+        return []
+    borders = [_borders(found, chains[order[0]], on_bone=on_bone)]
+    totals_kept, chains_kept = [float(totals[order[0]])], [chains[order[0]]]
+    for k in order[1:RIVALS]:
+        other = _borders(found, chains[k], on_bone=on_bone)
+        if _apart(borders[0], other) > SAME * pane.gray.shape[0]:
+            borders.append(other)
+            totals_kept.append(float(totals[k]))
+            chains_kept.append(chains[k])
+            break
     stacks = []
-    for rank, k in enumerate(order):
-        # For the first the lead over the second, for the second how far it is behind.
-        margin = float(totals[k] - totals[order[1 - rank]]) if len(order) > 1 else 1.0
-        edges = _edges(found, chains[k], view, on_bone=on_bone)
-        strength = float(found.lines.strength.mean(axis=1)[list(chains[k])].min())
-        stacks.append(_judged(edges, strength, margin))
+    for rank, (lines, chain) in enumerate(zip(borders, chains_kept, strict=True)):
+        # For the first the lead over its rival, for the rival how far it is behind.
+        margin = totals_kept[rank] - totals_kept[1 - rank] if len(borders) > 1 else 1.0
+        strength = float(found.lines.strength.mean(axis=1)[list(chain)].min())
+        stacks.append(_judged(pane, _edges(pane, lines, view), strength, margin))
     return stacks
 
 
-def _edges(
-    found: layers.Candidates, chain: tuple[int, ...], view: anatomy.View, *, on_bone: bool
-) -> dict[str, tuple[Array, Array]]:
-    pane = found.pane
+def _borders(found: layers.Candidates, chain: tuple[int, ...], *, on_bone: bool) -> list[tuple[Array, Array]]:
+    """(cols, rows) of each border, px of the pane, top to bottom."""
     lines = [found.line_px(line) for line in chain]
     if on_bone:
         above, last = found.lines.rows[list(chain[-2:])].astype(np.float64)
         lines[-1] = _cortex(found.picture, last, above + THINNEST_MUSCLE * WORKING_ROWS)
+    return lines
+
+
+def _apart(one: list[tuple[Array, Array]], other: list[tuple[Array, Array]]) -> float:
+    """Largest mean distance of two borders of the same rank, px."""
+    return max(float(np.abs(a[1] - b[1]).mean()) for a, b in zip(one, other, strict=True))
+
+
+def _edges(
+    pane: Pane, lines: list[tuple[Array, Array]], view: anatomy.View
+) -> dict[str, tuple[Array, Array]]:
     uppers = [layers.edge_below(pane, line) for line in lines[:-1]]
     lowers = [layers.edge_above(pane, line) for line in lines]
     edges: dict[str, tuple[Array, Array]] = {}
@@ -93,15 +114,16 @@ def _edges(
     return edges
 
 
-def _judged(edges: Mapping[str, tuple[Array, Array]], strength: float, margin: float) -> Stack:
-    flags: tuple[str, ...] = ()
+def _judged(pane: Pane, edges: Mapping[str, tuple[Array, Array]], strength: float, margin: float) -> Stack:
+    # Clear borders (0.6 and more) far ahead of any rival reach 0.9, equal rivals stay below 0.5; chosen on
+    # phantoms, not on people.
+    logit = -6.0 + 8.0 * min(strength, 0.7) + 12.0 * min(margin, 0.3)
+    confidence, flags = layers.confidence_of(logit, pane)
     if margin < 0.15:
         flags += ("another set of lines is nearly as likely: check the borders",)
     if strength < 0.3:
         flags += ("a border is faint: check it",)
-    # Clear borders (0.6 and more) without a rival reach 0.9; chosen on phantoms, not on people.
-    logit = -4.0 + 8.0 * min(strength, 0.7) + 4.0 * min(margin, 0.4)
-    return Stack(edges, float(1.0 / (1.0 + np.exp(-logit))), flags)
+    return Stack(edges, confidence, flags)
 
 
 def _chains(found: layers.Candidates, borders: int, *, on_bone: bool) -> tuple[list[tuple[int, ...]], Array]:
@@ -180,12 +202,11 @@ def skin(pane: Pane, fascia: Array) -> Array:
     weight = pane.usable.astype(np.float64)
     profile = (pane.gray * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
     profile = cv2.GaussianBlur(profile[:, None], (1, 0), sigmaX=1e-6, sigmaY=0.004 * depth)[:, 0]
-    fall = np.maximum(-np.gradient(profile), 0.0)[first:last]
-    # The probe's echo may fall off more steeply than the skin: the deepest clear fall is the skin's.
-    peaks = np.flatnonzero(
-        (fall >= 0.4 * fall.max()) & (fall >= np.roll(fall, 1)) & (fall >= np.roll(fall, -1))
-    )
-    at = float(first + (int(peaks[-1]) if len(peaks) else int(fall.argmax())))
+    fall = np.maximum(-np.gradient(profile), 0.0)[:last]
+    # The probe's own echo falls off first: the skin's fall comes after the brightness has levelled out.
+    level = np.flatnonzero(fall[first:] < 0.2 * fall.max())
+    start = first + (int(level[0]) if len(level) else 0)
+    at = float(start + int(fall[start:].argmax()))
     line = np.array([0.0, width - 1.0]), np.array([at, at])
     return np.minimum(inner_edge(pane, *line, "below"), fascia - 1.0)
 
@@ -209,6 +230,7 @@ def fat_above(pane: Pane, template: Roi) -> list[Roi]:
         return []
     best = int(found.order[0])
     fascia = layers.edge_above(pane, found.line_px(int(found.pairs.upper[best])))
-    sure = fitted().confidence(layers.confidence_features(found, best, fitted()))
-    roi = layers.compartment(pane, skin(pane, fascia), fascia, template, confidence=sure)
+    sure, flags = layers.pair_confidence(found, best)
+    named = replace(template, flags=(*template.flags, *flags))
+    roi = layers.compartment(pane, skin(pane, fascia), fascia, named, confidence=sure)
     return [] if roi is None else [roi]
