@@ -154,6 +154,15 @@ class TestExtract:
         shown = usimg_command("info", study, "--scan", rows["scan"][0])
         assert "a.dcm" in shown.out
 
+    def test_one_scan_is_an_archive_too_and_the_study_may_lie_beside_it(
+        self, usimg_command, make_dicom, archive
+    ):
+        path = make_dicom(archive / "a.dcm")
+        options = ["--structure", "soleus", "--segmenter", "square", "--workers", 1]
+        said = usimg_command("extract", path, "--study", archive / "study", *options)
+        assert said.code == 0
+        assert len(Study.open(archive / "study").current()) == 1
+
     def test_too_few_labels_stop_it_with_the_next_command(self, usimg_command, make_dicom, archive, tmp_path):
         make_dicom(archive / "a.dcm")
         study = tmp_path / "study"

@@ -97,7 +97,7 @@ def extract(
 def _open(kind: type[Study], path: Path, archive: Path) -> Study:
     if (path / "study.toml").exists():
         return kind.open(path)
-    return kind.create(path, source=archive if archive.is_dir() else archive.parent)
+    return kind.create(path, source=archive if archive.is_dir() else None)
 
 
 def _survey(archive: Path, labelling: Any) -> Survey:
