@@ -248,8 +248,13 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(installed, make_dicom,
     for n in range(150):
         make_dicom(archive / f"{n:03}.dcm", seed=n)
     study = tmp_path / "study"
+    # A shell's background jobs, CI's among them, ignore Ctrl-C unless they ask for it.
+    listening = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from usimg.cli import main; main()"
+    )
     process = subprocess.Popen(
-        command(archive, study, "--segmenter", "slow"),
+        [sys.executable, "-c", listening, *command(archive, study, "--segmenter", "slow")[3:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
