@@ -385,6 +385,7 @@ def _refuse_area_that_crosses_itself(item: _Item, doubtful: float) -> None:
 
 
 def _finish(item: _Item) -> dict[str, Any]:
-    item.row["flags"] = "; ".join(dict.fromkeys(item.flags))
+    # whoever splits the flags again finds as many as there were
+    item.row["flags"] = "; ".join(flag.replace("; ", ", ") for flag in dict.fromkeys(item.flags))
     item.row["reason"] = "; ".join(dict.fromkeys(item.reasons))
     return item.row
