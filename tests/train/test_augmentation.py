@@ -35,7 +35,8 @@ def test_edges_move_with_the_pixels_whatever_the_layout(seed):
     for col in range(4, INPUT_SHAPE[1], 9):
         upper, lower = placed.edges[1, col], placed.edges[2, col]
         # The muscle is grey from edge to edge (but for the blur of a stretched pixel), the band above white.
-        inside = placed.gray[int(np.ceil(upper + 4)) : int(np.floor(lower - 3)), col]
+        margin = max(3.0, 0.03 * (lower - upper))
+        inside = placed.gray[int(np.ceil(upper + margin)) : int(np.floor(lower - margin)) + 1, col]
         assert len(inside) == 0 or np.abs(inside - 100).max() < 4
         thick = placed.edges[1, col] - placed.edges[0, col]
         above = int(np.round(upper - thick / 2))

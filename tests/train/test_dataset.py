@@ -83,6 +83,15 @@ def test_two_bands_of_one_split_fascia_are_left_out_with_the_reason(tmp_path):
     assert "one split fascia" in left[0].reason
 
 
+def test_a_picture_skipped_by_hand_is_left_out_and_val_pictures_cannot_be(tmp_path):
+    folder = write_folder(tmp_path / "set", [layered(k) for k in range(1, 5)])
+    examples, left = load(folder, skip=["images/1.png"])
+    assert [e.group for e in examples] == ["person 1", "person 3", "person 4"]
+    assert "left out by hand" in left[0].reason
+    with pytest.raises(StudyRefused, match="no training picture is called"):
+        load(folder, skip=["images/3.png"])
+
+
 def test_a_left_out_device_never_teaches_and_val_is_not_watched_instead():
     examples = [layered(k, device="A" if k % 2 else "B") for k in range(1, 12)]
     learn, watch = divide(examples, leave_out="A")

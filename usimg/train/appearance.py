@@ -84,9 +84,11 @@ def _paint_tissue(
         fat = _subcutis(gray.shape, float(np.median(first)), lines[0], rng)
         gray = gray * (1 - above) + fat * above
     if rng.random() < recipe.streaks:
-        gray = np.maximum(
-            gray, muscle * _streaks(gray.shape, rng, number=int(rng.integers(2, 10)), steep=0.5, short=True)
-        )
+        # Fascicles stand at an angle; a level stroke across the muscle would be a fascia. 0.3 rows a column
+        # is 9 degrees in a square field.
+        way = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 1.3))
+        fascicles = _streaks(gray.shape, rng, number=int(rng.integers(2, 10)), way=way, spread=0.1)
+        gray = np.maximum(gray, muscle * fascicles)
     if rng.random() < recipe.deep_lines and float(np.median(last)) < 0.9 * high:
         gray = np.maximum(gray, below * _fasciae(gray.shape, lines[3], rng))
     if rng.random() < 0.6:
@@ -113,7 +115,8 @@ def _subcutis(
     base = rng.uniform(0.06, 0.45)
     fat = base * np.clip(1 + 0.45 * _noise(shape, rng.uniform(1, 3), rng.uniform(1, 5), rng), 0, None)
     fat = fat + 0.15 * base * _noise(shape, rng.uniform(8, 40), rng.uniform(20, 80), rng)
-    septa = _streaks(shape, rng, number=int(rng.integers(2, 14)), steep=0.12, short=True)
+    way = float(rng.normal(0.0, 0.12))
+    septa = _streaks(shape, rng, number=int(rng.integers(2, 14)), way=way, spread=0.04)
     fat = np.maximum(fat, rng.uniform(0.3, 1.0) * septa)
     row = np.arange(shape[0], dtype=np.float32)[:, None]
     for _ in range(rng.integers(0, 4)):
@@ -128,16 +131,15 @@ def _subcutis(
 
 
 def _streaks(
-    shape: tuple[int, ...], rng: np.random.Generator, *, number: int, steep: float, short: bool
+    shape: tuple[int, ...], rng: np.random.Generator, *, number: int, way: float, spread: float
 ) -> FloatArray:
-    """Bright strokes, all roughly one way, as fascicles and septa run."""
+    """Bright strokes, all about one way (rows per column), as fascicles and septa run."""
     high, wide = shape
     canvas = np.zeros(shape, np.float32)
-    way = rng.normal(0.0, steep)
     for _ in range(number):
-        length = rng.uniform(0.15, 0.7 if short else 1.5) * wide
+        length = rng.uniform(0.15, 0.6) * wide
         row, col = rng.uniform(0, high), rng.uniform(0, wide)
-        slope = way + rng.normal(0.0, 0.15 * steep + 0.02)
+        slope = way + rng.normal(0.0, spread)
         ends = [
             (round(16 * (col + s * length / 2)), round(16 * (row + s * length / 2 * slope))) for s in (-1, 1)
         ]

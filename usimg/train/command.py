@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def train(
     plan: Plan | None = None,
     leave_out: Sequence[str] | None = None,
     fold_steps: int | None = None,
-    phantom_count: int = 120,
+    skip: Collection[str] = (),
     resume: bool = False,
     progress: Callable[[str, Look], None] | None = None,
 ) -> Trained:
@@ -69,15 +69,15 @@ def train(
         ``"wide"``: pictures of machines and people never seen shall be outlined too; ``"narrow"``: those of
         this folder only.
     plan : Plan, optional
-        Steps, batch, rate, seed.
+        Steps, batch, rate, seed, phantoms.
     leave_out : sequence of str, optional
         Devices that a network is also trained without, each of them when left out: they give the figures for
         a machine never seen, and the confidence, which without any stays unfitted, so that no outline is
         trusted.
     fold_steps : int, optional
         Batches of each of these; a quarter of the plan's when left out.
-    phantom_count : int
-        Synthetic pictures mixed in.
+    skip : collection of str
+        Training pictures (the manifest's ``file``) to leave out because their label is misleading.
     resume : bool
         Take up every run where it was stopped.
     progress : callable, optional
@@ -100,8 +100,8 @@ def train(
     runs = path.with_suffix(".runs")
     if resume and not runs.is_dir():
         raise StudyRefused(f"{runs}: nothing to resume; start without --resume")
-    examples, left = load(folder)
-    synthetic = phantoms(phantom_count, seed=plan.seed)
+    examples, left = load(folder, skip=skip)
+    synthetic = phantoms(plan.phantom_count, seed=plan.seed)
 
     def run(name: str, leave_out: str | None, steps: int) -> tuple[Fitted, list[Example], list[Example]]:
         learn, watch = divide(examples, leave_out=leave_out)

@@ -16,7 +16,7 @@ over 30 % of the picture's width bound the muscle. Columns where only one of the
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -110,8 +110,15 @@ class Left:
     reason: str
 
 
-def load(folder: Path) -> tuple[list[Example], list[Left]]:
+def load(folder: Path, *, skip: Collection[str] = ()) -> tuple[list[Example], list[Left]]:
     """All usable pictures of a training folder, and those left out with the reason.
+
+    Parameters
+    ----------
+    folder : path
+    skip : collection of str
+        Training pictures (the manifest's ``file``) whose label someone found misleading. Val pictures stay:
+        what is hard must not leave the figures.
 
     Raises
     ------
@@ -119,12 +126,18 @@ def load(folder: Path) -> tuple[list[Example], list[Left]]:
         No manifest, missing columns, a group in two splits, a file that is not there.
     """
     rows = read_manifest(folder)
+    train = {row["file"] for row in rows if row["split"] == "train"}
+    if unknown := sorted(set(skip) - train):
+        raise StudyRefused(f"{folder}: no training picture is called {', '.join(unknown)}")
     examples: list[Example] = []
     left: list[Left] = []
     for row in rows:
         name = row["file"]
         if row["usable"] != "yes":
             left.append(Left(name, row["usable"]))
+            continue
+        if name in skip:
+            left.append(Left(name, "left out by hand: its label is misleading"))
             continue
         found = _example(folder, row)
         if isinstance(found, Example):

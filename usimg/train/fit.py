@@ -53,6 +53,8 @@ class Plan:
         Stop after so many looks without a better one, and keep the best; None: go on to the end.
     phantoms : float
         Share of phantoms in a batch, where there are any.
+    phantom_count : int
+        How many there are.
     seed : int
     threads : int
         Of torch.
@@ -68,6 +70,7 @@ class Plan:
     watch_every: int = 100
     patience: int | None = None
     phantoms: float = 0.2
+    phantom_count: int = 120
     seed: int = 0
     threads: int = 1
 

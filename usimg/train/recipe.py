@@ -58,7 +58,7 @@ class Recipe:
     """
 
     free_layout: float = 0.55
-    filling: float = 0.2
+    filling: float = 0.15
     above: Range = (0.01, 0.55)
     muscle: Range = (0.08, 0.75)
     depth_stretch: Range = (0.6, 1.7)
@@ -67,7 +67,7 @@ class Recipe:
     width: Range = (0.5, 1.0)
     bands: Range = (0.5, 2.5)
     subcutis: float = 0.4
-    deep_lines: float = 0.35
+    deep_lines: float = 0.5
     streaks: float = 0.35
     faint_band: float = 0.25
     layer_gain: Range = (0.5, 2.0)
