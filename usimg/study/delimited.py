@@ -1,4 +1,4 @@
-"""Tables that people make: CSV of any usual flavour in, safe CSV out."""
+"""Tables that people make: CSV of any usual flavour or Excel in, safe CSV out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,56 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from usimg.errors import StudyRefused
 from usimg.study.files import write_text
+from usimg.study.workbook import sheet_lines
 
 _SEPARATORS = (";", "\t", ",")
+_DAYS = tuple(
+    re.compile(form)
+    for form in (
+        r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
+        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
+        r"(?P<day>\d{1,2})\. ?(?P<month>\d{1,2})\. ?(?P<year>\d{4})",
+    )
+)
 # Spreadsheets take a cell that begins so for a formula (OWASP "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a person wrote.
+
+    Attributes
+    ----------
+    name : str
+        File name.
+    rows : tuple of (int, dict)
+        The line each row begins on, and its cells as text by column name.
+    took : str
+        How the file was understood: separator and encoding, or the sheet of a workbook.
+    """
+
+    name: str
+    rows: tuple[tuple[int, dict[str, str]], ...]
+    took: str
 
 
 def read_rows(
     path: Path, *, required: Sequence[str], optional: Sequence[str] | None = None
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV that a person or Excel wrote, each with the line it begins on.
+    """Rows of `read_table`."""
+    yield from read_table(path, required=required, optional=optional).rows
+
+
+def read_table(path: Path, *, required: Sequence[str], optional: Sequence[str] | None = None) -> Table:
+    """A CSV that a person or Excel wrote, or the first sheet of an ``.xlsx``.
 
     Takes ``;``, tab or comma, a byte order mark, UTF-8 or Windows' cp1252. Column names are
     compared in lower case; blank lines and lines that begin with ``#`` are passed over.
@@ -38,45 +73,61 @@ def read_rows(
     StudyRefused
         Missing, not text, a column is missing, unknown or doubled, or a line has too many cells.
     """
-    text = _decoded(path)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        lines, took = sheet_lines(path)
+        between = "the sheet's columns"
+    else:
+        lines, separator, took = _csv_lines(path)
+        between = f"columns are separated by {separator!r}"
+    names: list[str] | None = None
+    rows: list[tuple[int, dict[str, str]]] = []
+    for line, values in lines:
+        if not any(values) or values[0].startswith("#"):
+            continue
+        if names is None:
+            names = _header(path, values, required, optional)
+            continue
+        if any(values[len(names) :]):
+            raise StudyRefused(
+                f"{path.name} line {line}: {len(values)} cells under {len(names)} column names; {between}"
+            )
+        rows.append((line, dict.fromkeys(names, "") | dict(zip(names, values, strict=False))))
+    if names is None:
+        raise StudyRefused(f"{path.name} is empty; its first line names the columns {', '.join(required)}")
+    return Table(path.name, tuple(rows), took)
+
+
+def _csv_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str, str]:
+    """Cells of each line with its number, the separator, and both in words."""
+    text, encoding = _decoded(path)
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    names: list[str] | None = None
+    lines: list[tuple[int, list[str]]] = []
     begins = 1
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1
-            values = [cell.strip() for cell in cells]
-            if not any(values) or values[0].startswith("#"):
-                continue
-            if names is None:
-                names = _header(path, values, required, optional)
-                continue
-            if any(values[len(names) :]):
-                raise StudyRefused(
-                    f"{path.name} line {line}: {len(values)} cells under {len(names)} column names;"
-                    f" columns are separated by {separator!r}"
-                )
-            yield line, dict.fromkeys(names, "") | dict(zip(names, values, strict=False))
+            lines.append((begins, [cell.strip() for cell in cells]))
+            begins = reader.line_num + 1
     except csv.Error as error:
         raise StudyRefused(f"{path.name} line {reader.line_num}: {error}") from None
-    if names is None:
-        raise StudyRefused(f"{path.name} is empty; its first line names the columns {', '.join(required)}")
+    said = {";": "semicolons", "\t": "tabs", ",": "commas"}[separator]
+    return lines, separator, f"{path.name}: columns separated by {said}, {encoding}"
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path) -> tuple[str, str]:
+    """The text, and its encoding in words."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise StudyRefused(f"{path}: {error.strerror or error}") from error
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding, said in (("utf-8-sig", "UTF-8"), ("cp1252", "Windows text (cp1252)")):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text
+            return text, said
     raise StudyRefused(
         f"{path.name} is not a CSV file (neither UTF-8 nor Windows text); in Excel: Save as, CSV UTF-8"
     )
@@ -120,6 +171,28 @@ def number(text: str) -> float:
     if not -1e300 < value < 1e300:
         raise ValueError(f"{text!r} is not a number")
     return value
+
+
+def day(text: str) -> date:
+    """A date written 2026-02-03, 20260203 or 03.02.2026; ValueError for anything else.
+
+    ``03/02/2026`` is refused: it is the 3rd of February to some and the 2nd of March to others.
+
+    Examples
+    --------
+    >>> day("3.2.2026") == day("2026-02-03") == day("20260203")
+    True
+    """
+    for form in _DAYS:
+        found = form.fullmatch(text.strip())
+        if found:
+            try:
+                return date(int(found["year"]), int(found["month"]), int(found["day"]))
+            except ValueError:
+                raise ValueError(f"{text!r} is no day of the calendar") from None
+    if "/" in text:
+        raise ValueError(f"{text!r} is ambiguous (day or month first?); write 2026-02-03 or 03.02.2026")
+    raise ValueError(f"{text!r} is no date; write 2026-02-03 or 03.02.2026")
 
 
 def safe_cell(value: Any) -> Any:

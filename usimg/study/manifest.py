@@ -14,23 +14,31 @@ structure   one structure of the anatomy list
 site, side  side is left, right or midline
 plane       transverse or longitudinal; empty: the usual one
 repeat      1, 2, 3: captures of the same thing, which are averaged
+state       relaxed, contracted, end_expiration, end_inspiration or max_inspiration
+posture     how the person lay or sat
+session     which of several sittings of one visit
+operator    code of who scanned, never a name
 row_mm      millimetres per pixel down, for files without a scale, and
 col_mm      across (left out: the same)
+exclude     yes: not measured, and listed as left out, with the
+reason      that is given
 =========== ========================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown, StudyRefused
-from usimg.study.delimited import number, read_rows
+from usimg.study.delimited import number, read_table
 
+T = TypeVar("T")
 COLUMNS = (
     "frame",
     "region",
@@ -42,9 +50,20 @@ COLUMNS = (
     "side",
     "plane",
     "repeat",
+    "state",
+    "posture",
+    "session",
+    "operator",
     "row_mm",
     "col_mm",
+    "exclude",
+    "reason",
 )
+# What a labelling sheet shows beside what is to be filled in: for people, not read.
+SHOWN = ("picture", "evidence")
+STATES = ("", "relaxed", "contracted", "end_expiration", "end_inspiration", "max_inspiration")
+YES = {"yes": True, "ja": True, "x": True, "1": True, "true": True}
+NO = {"": False, "no": False, "nein": False, "0": False, "false": False}
 SIDES = {"left": "left", "l": "left", "right": "right", "r": "right", "midline": "midline", "": ""}
 # difflib's ratio from which a site is taken for a misspelt one of the list: one wrong letter in seven.
 MISSPELT = 0.85
@@ -65,8 +84,14 @@ class Label:
         Names of the anatomy list; one of them is empty.
     spacing : tuple of float or None
         (row_mm, col_mm) where a person gave it.
+    state : str
+        Of the muscle or of breathing; one of `STATES`.
+    operator : str
+        A code, never a name.
+    exclude : bool
+        Not to be measured; ``reason`` says why.
     source : str
-        ``"manifest"``, ``"structure"`` (the command line) or ``"tags"``.
+        ``"manifest"``, ``"structure"`` (the command line), ``"labels.toml"`` or ``"tags"``.
     """
 
     subject: str = ""
@@ -80,6 +105,12 @@ class Label:
     frame: int | None = None
     region: int | None = None
     spacing: tuple[float, float] | None = None
+    state: str = ""
+    posture: str = ""
+    session: str = ""
+    operator: str = ""
+    exclude: bool = False
+    reason: str = ""
     source: str = ""
 
     @property
@@ -111,10 +142,11 @@ class ManifestLine:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All lines of one manifest."""
+    """All lines of one manifest; ``took`` says how its file was understood."""
 
     name: str
     lines: tuple[ManifestLine, ...]
+    took: str = ""
 
     def labels(self, relative: str | PurePath) -> tuple[Label, ...]:
         """Labels of the file with this path below the archive; empty when no line matches.
@@ -148,7 +180,7 @@ class Manifest:
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """Read and check a manifest; takes ``,`` ``;`` or tab, a decimal comma, UTF-8 or cp1252.
+    """Read and check a manifest: CSV (``,`` ``;`` or tab, decimal comma, UTF-8 or cp1252) or ``.xlsx``.
 
     Raises
     ------
@@ -157,7 +189,8 @@ def read_manifest(path: str | Path) -> Manifest:
     """
     path = Path(path)
     lines: list[ManifestLine] = []
-    for line, row in read_rows(path, required=("file",), optional=COLUMNS):
+    table = read_table(path, required=("file",), optional=(*COLUMNS, *SHOWN))
+    for line, row in table.rows:
         where = f"{path.name} line {line}"
         pattern = row["file"].replace("\\", "/").removeprefix("./")
         if not pattern:
@@ -165,7 +198,7 @@ def read_manifest(path: str | Path) -> Manifest:
         lines.append(ManifestLine(line, pattern, _label(row, where)))
     if not lines:
         raise StudyRefused(f"{path.name} names its columns and has no lines")
-    return Manifest(path.name, tuple(lines))
+    return Manifest(path.name, tuple(lines), table.took)
 
 
 def _label(row: dict[str, str], where: str) -> Label:
@@ -184,6 +217,12 @@ def _label(row: dict[str, str], where: str) -> Label:
         frame=None if frame == "middle" else _count(frame, "frame", where),
         region=_count(row.get("region", ""), "region", where),
         spacing=_spacing(row, where),
+        state=_choice(row, "state", where, {name: name for name in STATES}),
+        posture=row.get("posture", ""),
+        session=row.get("session", ""),
+        operator=row.get("operator", ""),
+        exclude=_choice(row, "exclude", where, YES | NO),
+        reason=row.get("reason", ""),
         source="manifest",
     )
 
@@ -213,7 +252,7 @@ def _site(row: dict[str, str], where: str) -> str:
         return own
 
 
-def _choice(row: dict[str, str], column: str, where: str, known: dict[str, str]) -> str:
+def _choice(row: dict[str, str], column: str, where: str, known: Mapping[str, T]) -> T:
     text = row.get(column, "").casefold()
     if text not in known:
         raise StudyRefused(
