@@ -111,7 +111,6 @@ def describe(picture: Working, lines: Lines) -> Pairs:
 def _features(
     rows: Array, lines: Lines, upper: NDArray[np.intp], lower: NDArray[np.intp], depths: _Depths
 ) -> dict[str, Array]:
-    ones = np.ones(rows.shape[1])
     strength = lines.strength.astype(np.float64)
     mean_strength = strength.mean(axis=1)
     weak_strength = np.quantile(strength, 0.2, axis=1)
@@ -183,7 +182,7 @@ def _features(
         "grain_tilt": np.abs(np.sin(2 * (angle - np.arctan(slope[upper])))) * grain,
         "grain_tilt_lower": np.abs(np.sin(2 * (angle - np.arctan(slope[lower])))) * grain,
         "grain_turn": np.abs(np.sin(angle - angle_below)) * np.minimum(grain, grain_below),
-        "constant_gap": gap * ones[0],
+        "thickness": gap,
     }
 
 
@@ -194,5 +193,5 @@ FEATURES = (
     "inside_over_lower", "inside_count", "strongest_over", "over_count", "strongest_under",
     "under_over_lower", "step_upper", "step_lower", "above_lower", "below_upper", "gray_between",
     "gray_above", "gray_below", "black_between", "black_below", "energy_below", "energy_above", "grain",
-    "grain_above", "grain_below", "grain_tilt", "grain_tilt_lower", "grain_turn", "constant_gap",
+    "grain_above", "grain_below", "grain_tilt", "grain_tilt_lower", "grain_turn", "thickness",
 )  # fmt: skip
