@@ -10,9 +10,10 @@ from usimg import anatomy
 from usimg.outline import rims
 from usimg.outline.field import Pane, panes
 from usimg.outline.layers import layer_at, muscle_layers
-from usimg.outline.rounded import closed_outlines
+from usimg.outline.prompts import Prompt, prompts_of
+from usimg.outline.rounded import Found, closed_outlines
 from usimg.outline.scope import is_validated
-from usimg.outline.segmenter import BUILT_IN, Box, Request, Seed, clipped, failed, seed_fault
+from usimg.outline.segmenter import BUILT_IN, Box, Request, failed
 from usimg.outline.stack import fat_above, view_layer
 from usimg.roi import Roi
 
@@ -37,8 +38,7 @@ class ClassicalSegmenter:
         """Outlines, most likely first; with prompts one per prompt, in order."""
         found = panes(request.frame)
         if request.seeds is not None or request.boxes is not None:
-            clicks = [self._from_seed(request, found, seed) for seed in request.seeds or ()]
-            return clicks + [self._from_box(request, found, box) for box in request.boxes or ()]
+            return [self._prompted(request, prompt) for prompt in prompts_of(request, found)]
         rois = [roi for pane in found for roi in self._without_prompt(request, pane)]
         return sorted(rois, key=lambda roi: -roi.confidence)
 
@@ -70,33 +70,12 @@ class ClassicalSegmenter:
             rois = muscle_layers(pane, template)
         return [self._scoped(roi, request, pane, "none") for roi in rois]
 
-    def _from_seed(self, request: Request, found: list[Pane], seed: Seed) -> Roi:
-        fault = seed_fault(seed, request.frame.shape)
-        pane = next((p for p in found if p.holds(*seed)), None)
-        if fault or pane is None:
-            return self._failed(request, fault or "the click lies outside the picture's tissue")
-        row, col = seed[0] - pane.box[0], seed[1] - pane.box[1]
+    def _prompted(self, request: Request, prompt: Prompt | str) -> Roi:
+        if isinstance(prompt, str):
+            return self._failed(request, prompt)
         if request.structure.outline == "layer":
-            return self._layer(request, pane, (row, col, row, col), "click")
-        return self._closed(
-            request, pane, rims.at_click(pane.gray, (row, col), _look(request.structure)), "click"
-        )
-
-    def _from_box(self, request: Request, found: list[Pane], box: Box) -> Roi:
-        inside, fault = clipped(box, request.frame.shape)
-        if inside is None:
-            return self._failed(request, fault)
-        middle = (0.5 * (inside[0] + inside[2]), 0.5 * (inside[1] + inside[3]))
-        pane = next((p for p in found if p.holds(*middle)), None)
-        if pane is None:
-            return self._failed(request, "the box lies outside the picture's tissue")
-        r0, c0, _, _ = pane.box
-        in_pane = (inside[0] - r0, inside[1] - c0, inside[2] - r0, inside[3] - c0)
-        if request.structure.outline == "layer":
-            return self._layer(request, pane, in_pane, "box")
-        return self._closed(
-            request, pane, rims.outside_rim(pane.gray, in_pane, _look(request.structure)), "box"
-        )
+            return self._layer(request, prompt.pane, prompt.box or 2 * prompt.seed, prompt.kind)
+        return self._closed(request, prompt)
 
     def _layer(self, request: Request, pane: Pane, box: Box, prompt: str) -> Roi:
         template = self._template(request)
@@ -109,11 +88,19 @@ class ClassicalSegmenter:
             return self._failed(request, f"no layer was found at the {prompt}", pane.region)
         return self._scoped(roi, request, pane, prompt)
 
-    def _closed(self, request: Request, pane: Pane, contour: rims.Contour, prompt: str) -> Roi:
-        rois = closed_outlines(pane, contour, self._template(request), prompt)
-        if rois is None:
-            return self._failed(request, f"no outline fits the picture at the {prompt}", pane.region)
-        return self._scoped(rois, request, pane, prompt)
+    def _closed(self, request: Request, prompt: Prompt) -> Roi:
+        pane, kind = prompt.pane, "vessel" if request.structure.kind == "vessel" else "nerve"
+        if prompt.box is None:
+            contour = rims.at_click(pane.gray, prompt.seed, kind)
+        else:
+            contour = rims.outside_rim(pane.gray, prompt.box, kind)
+        inner = rims.inside_rim(pane.gray, contour) if kind == "nerve" else None
+        confidence = rims.confidence_of(contour, kind, prompt.kind)
+        found = Found(contour.polygon, inner, confidence)
+        roi = closed_outlines(pane, found, self._template(request), prompt.kind)
+        if roi is None:
+            return self._failed(request, f"no outline fits the picture at the {prompt.kind}", pane.region)
+        return self._scoped(roi, request, pane, prompt.kind)
 
     def _failed(self, request: Request, reason: str, region: int | None = None) -> Roi:
         return failed(request, reason, method=self.method, region=region)
@@ -130,11 +117,6 @@ def _usual_view(structure: anatomy.Structure, plane: str) -> anatomy.View | None
         return None
     views = [view for view in anatomy.views_with(structure.name) if plane in ("", view.plane)]
     return views[0] if views else None
-
-
-def _look(structure: anatomy.Structure) -> str:
-    """Which fitted looks a closed structure is traced with."""
-    return "vessel" if structure.kind == "vessel" else "nerve"
 
 
 def _holds(roi: Roi, point: tuple[float, float]) -> bool:

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from usimg.outline.polar import (
     ANGLES,
+    EXPONENT,
     RADII,
     RADIUS_STEP,
     RAYS,
@@ -184,15 +185,50 @@ def contour_of(logit: Array, frame: PolarFrame) -> Contour:
     return Contour(frame, radius, float(worse.mean()) * RADIUS_STEP)
 
 
+def confidence_of(contour: Contour, kind: str, prompt: str) -> float:
+    """Probability that the outline's Dice is at least 0.8."""
+    model = fitted(kind)
+    intercept, slope = model.box_confidence if prompt == "box" else model.click_confidence
+    return float(1.0 / (1.0 + np.exp(-(intercept + slope * contour.clearness))))
+
+
 def inside_rim(gray: NDArray[np.float32], contour: Contour) -> Array:
-    """Contour along the inner shoulder of the bright rim of a nerve whose outer contour is known.
+    """Contour along the inner shoulder of the bright rim of a nerve whose outer contour is known."""
+    shoulder = inner_shoulder(gray, contour.frame, contour.radius)
+    return contour.frame.polygon(smooth_contour(contour.radius * shoulder))
+
+
+def inside_polygon(gray: NDArray[np.float32], outer: Array) -> Array:
+    """The same for any outer contour, (N, 2): each vertex goes towards the middle of its box.
+
+    Parts of a concave outline that a ray meets twice take the share of the outermost.
+    """
+    (r0, c0), (r1, c1) = outer.min(axis=0), outer.max(axis=0)
+    frame = PolarFrame.of_box((float(r0), float(c0), float(r1), float(c1)))
+    down, right = (outer[:, 0] - frame.row) / frame.half_rows, (outer[:, 1] - frame.col) / frame.half_cols
+    angle = np.arctan2(down, right) % (2 * np.pi)
+    unit = (np.abs(np.cos(angle)) ** EXPONENT + np.abs(np.sin(angle)) ** EXPONENT) ** (-1 / EXPONENT)
+    radius = np.hypot(down, right) / unit
+    # Outermost crossing of every ray; rays between vertices are filled in from their neighbours.
+    ray = np.round(angle / (2 * np.pi) * RAYS).astype(np.intp) % RAYS
+    outermost = np.zeros(RAYS)
+    np.maximum.at(outermost, ray, radius)
+    met = outermost > 0
+    outermost = np.interp(ANGLES, ANGLES[met], outermost[met], period=2 * np.pi)
+    shoulder = ndimage.gaussian_filter1d(inner_shoulder(gray, frame, outermost), 1.5, mode="wrap")
+    share = np.interp(angle, ANGLES, shoulder, period=2 * np.pi)
+    middle = np.array([frame.row, frame.col])
+    return middle + share[:, None] * (outer - middle)
+
+
+def inner_shoulder(gray: NDArray[np.float32], frame: PolarFrame, radius: Array) -> Array:
+    """Where the rim's inner shoulder lies on every ray, (RAYS,) shares of the outer radius.
 
     On every ray the rim is the brightest place within a quarter of the radius inside the outer contour; its
     inner shoulder is the steepest rise on the way out to it.
     """
-    frame = contour.frame
     share = np.linspace(0.70, 1.0, 31)  # of the outer radius
-    rows, cols = frame.points(contour.radius[:, None] * share)
+    rows, cols = frame.points(radius[:, None] * share)
     # Half a rim's width (2-3 px on nerve_vessel, see its README) keeps its shoulders apart.
     smooth = ndimage.gaussian_filter(gray, max(0.6, 0.02 * frame.size))
     profile = ndimage.map_coordinates(smooth, [rows, cols], order=1, mode="nearest")
@@ -202,8 +238,8 @@ def inside_rim(gray: NDArray[np.float32], contour: Contour) -> Array:
     gain = rise / (np.abs(rise).mean() + 1e-6) - 4.0 * (1.0 - share - 0.1) ** 2 / 0.04
     gain = ndimage.gaussian_filter1d(gain, 1.5, axis=0, mode="wrap")
     best = share[gain.argmax(axis=1)]
-    steady = ndimage.median_filter(best, 9, mode="wrap")
-    return frame.polygon(smooth_contour(contour.radius * steady))
+    steady: Array = ndimage.median_filter(best, 9, mode="wrap")
+    return steady
 
 
 def click_boxes(seed: tuple[float, float]) -> list[Box]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usimg.outline import rims
 from usimg.outline.field import Pane
 from usimg.roi import Roi
 
@@ -17,31 +16,50 @@ Array = NDArray[np.float64]
 LEAST_AREA_PX = 30.0
 # A contour that leaves the picture by more than this share of its vertices is not whole.
 OUTSIDE_AT_MOST = 0.02
+# Rules that follow the outer contour as it is; `outer_border` is for nerves whose rim cannot be resolved.
+OUTER_RULES = ("lumen", "outside_rim", "outer_border")
 
 
-def closed_outlines(pane: Pane, contour: rims.Contour, template: Roi, prompt: str) -> Roi | None:
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A closed structure as a segmenter found it.
+
+    Attributes
+    ----------
+    outer : (N, 2) array
+        Outer contour, px of the pane.
+    inner : (N, 2) array or None
+        Inner shoulder of its bright rim; None where no rim is looked for.
+    confidence : float
+    flags : tuple of str
+        Reasons to look again that only the segmenter knows.
+    """
+
+    outer: Array
+    inner: Array | None
+    confidence: float
+    flags: tuple[str, ...] = ()
+
+
+def closed_outlines(pane: Pane, found: Found, template: Roi, prompt: str) -> Roi | None:
     """The contour that the structure's trace rule asks for, the other in ``alternatives``.
 
     Parameters
     ----------
     pane : Pane
-    contour : rims.Contour
-        The outer contour, px of the pane.
+    found : Found
     template : Roi
-        Its ``trace_rule`` decides: ``"outside_rim"`` and ``"lumen"`` take the contour as it is,
-        ``"inside_rim"`` and ``"inside_epimysium"`` the inner shoulder of its bright rim.
+        Its ``trace_rule`` decides: `OUTER_RULES` take the outer contour, ``"inside_rim"`` and
+        ``"inside_epimysium"`` the inner one.
     prompt : str
         ``"box"`` or ``"click"``.
     """
-    outer = contour.polygon
-    kind = "vessel" if template.trace_rule == "lumen" else "nerve"
-    fitted = rims.fitted(kind)
-    intercept, slope = fitted.box_confidence if prompt == "box" else fitted.click_confidence
-    confidence = float(1.0 / (1.0 + np.exp(-(intercept + slope * contour.clearness))))
-    flags = template.flags
+    confidence = found.confidence
+    flags = template.flags + found.flags
     if prompt == "click":
         flags += ("the size was guessed from one click: check it, or drag a box",)
     rows, cols = pane.gray.shape
+    outer = found.outer
     inside = (outer >= -0.5).all(axis=1) & (outer[:, 0] <= rows - 0.5) & (outer[:, 1] <= cols - 0.5)
     if inside.mean() < 1.0 - OUTSIDE_AT_MOST:
         flags += ("the outline is cut by the border of the picture: its area is too small",)
@@ -63,12 +81,12 @@ def closed_outlines(pane: Pane, contour: rims.Contour, template: Roi, prompt: st
             flags=flags,
         )
 
-    if kind == "vessel":
-        return roi(outer, "lumen")
-    outside = roi(outer, "outside_rim")
-    inner_rule = template.trace_rule if template.trace_rule != "outside_rim" else "inside_rim"
-    inside_ = roi(rims.inside_rim(pane.gray, contour), inner_rule)
-    first, other = (outside, inside_) if template.trace_rule == "outside_rim" else (inside_, outside)
+    asked = template.trace_rule
+    outside = roi(outer, asked if asked in OUTER_RULES else "outside_rim")
+    if found.inner is None or asked in ("lumen", "outer_border"):
+        return outside
+    inner = roi(found.inner, "inside_rim" if asked in OUTER_RULES else asked)
+    first, other = (outside, inner) if asked in OUTER_RULES else (inner, outside)
     if first is None:
         return None
     return replace(first, alternatives=() if other is None else (other,))
