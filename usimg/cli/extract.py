@@ -30,7 +30,7 @@ def extract(
     structure: Annotated[str, typer.Option(help="All scans show this structure or view.")] = "",
     manifest: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="CSV: which file shows what, of whom."),
+        typer.Option(exists=True, dir_okay=False, help="CSV or Excel: which file shows what, of whom."),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Processes; one a processor when left out.", show_default=False)
@@ -47,7 +47,7 @@ def extract(
     """Outline and measure every scan of a folder that the study does not hold yet.
 
     A manifest has a column file (name or pattern) and, as far as known, frame, region, subject, visit,
-    view or structure, site, side, plane, repeat, row_mm, col_mm.
+    view or structure, site, side, plane, state, repeat, operator, row_mm, col_mm, exclude, reason.
 
     Example: usimg extract scans/ --study my_study --manifest labels.csv
     """
@@ -57,6 +57,7 @@ def extract(
     from usimg.study import Study
     from usimg.study.exports import export
     from usimg.study.manifest import read_manifest
+    from usimg.study.recognition import Words
 
     if structure:
         try:
@@ -65,8 +66,11 @@ def extract(
             raise typer.BadParameter(str(error), param_hint="--structure") from None
     labels = read_manifest(manifest) if manifest is not None else None
     opened = _open(Study, study, archive)
-    surveyed = _survey(archive, Labelling(structure, labels, opened.subjects))
+    words = Words.read(opened.root / "labels.toml")
+    surveyed = _survey(archive, Labelling(structure, labels, opened.subjects, words))
     if not as_json:
+        if labels is not None:
+            say(labels.took)
         _show_survey(surveyed)
     if not surveyed.files:
         complain(f"{archive}: no scan found; usimg reads DICOM, PNG, TIFF, JPEG, BMP and WebP")
@@ -120,13 +124,19 @@ def _show_survey(surveyed: Survey) -> None:
     if surveyed.skipped:
         kinds = ", ".join(f"{suffix} {count}" for suffix, count in surveyed.skipped.items())
         say(f"{sum(surveyed.skipped.values())} files are no pictures and were skipped ({kinds})")
+    for file, why in surveyed.excluded[:LISTED]:
+        say(f"left out: {file} ({why})")
     for copy, first in surveyed.copies[:LISTED]:
         complain(f"{copy} has the same content as {first}; the latter is used", "yellow")
     for files in surveyed.contradictions[:LISTED]:
         complain(f"one SOP Instance UID, different contents: {', '.join(files)}", "yellow")
     for line in surveyed.unmatched[:LISTED]:
         complain(f"{line} matches no file", "yellow")
-    for name, found in (("copies", surveyed.copies), ("manifest lines without file", surveyed.unmatched)):
+    for name, found in (
+        ("left out", surveyed.excluded),
+        ("copies", surveyed.copies),
+        ("manifest lines without file", surveyed.unmatched),
+    ):
         if len(found) > LISTED:
             complain(f"... {len(found)} {name} in all", "yellow")
 
@@ -206,6 +216,7 @@ def _as_json(surveyed: Survey, summary: Summary, exported: Exported, report: Pat
         "skipped": surveyed.skipped,
         "copies": surveyed.copies,
         "contradictions": surveyed.contradictions,
+        "excluded": [{"file": file, "reason": reason} for file, reason in surveyed.excluded],
         "run": summary.run,
         "counts": summary.counts,
         "seconds": round(summary.seconds, 2),

@@ -35,6 +35,8 @@ class SurveyedFile:
         Whether some frame has a scale.
     refused : str
         Why its header cannot be used; empty when it can.
+    left_out : str
+        Why a person excluded it; empty when nobody did.
     """
 
     path: str
@@ -46,6 +48,7 @@ class SurveyedFile:
     calibrated: bool = False
     labels: tuple[Label, ...] = ()
     refused: str = ""
+    left_out: str = ""
 
     @property
     def labelled(self) -> bool:
@@ -70,6 +73,8 @@ class Survey:
         Files that share a SOP Instance UID and differ in content.
     unmatched : list of str
         Manifest lines that are about no file.
+    excluded : list of (str, str)
+        Files that a person left out, and why.
     """
 
     root: Path
@@ -78,6 +83,7 @@ class Survey:
     copies: list[tuple[str, str]] = field(default_factory=list)
     contradictions: list[list[str]] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
+    excluded: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def readable(self) -> list[SurveyedFile]:
@@ -106,6 +112,7 @@ def survey(
     labelling: Labelling | None = None,
     *,
     on_file: Callable[[int], None] | None = None,
+    on_scan: Callable[[str, Scan], None] | None = None,
 ) -> Survey:
     """Look at every header of an archive; no pixel is decoded.
 
@@ -117,6 +124,8 @@ def survey(
         Where labels come from besides the tags.
     on_file : callable, optional
         Told the number of files looked at so far.
+    on_scan : callable, optional
+        ``on_scan(relative, scan)`` for every scan that opens, before its labels are known.
 
     Raises
     ------
@@ -135,18 +144,19 @@ def survey(
     for count, path in enumerate(_walk(root), start=1):
         relative = path.relative_to(root).as_posix() if path != root else path.name
         everything.append(relative)
-        looked = _look(path, relative, labelling)
+        looked = _look(path, relative, labelling, on_scan)
         if looked is None:
             skipped[path.suffix.lower() or "no suffix"] += 1
         else:
             files.append(looked)
         if on_file is not None:
             on_file(count)
-    kept, copies, contradictions = _told_apart(files)
+    excluded = [(file.relative, file.left_out) for file in files if file.left_out]
+    kept, copies, contradictions = _told_apart([file for file in files if not file.left_out])
     manifest = labelling.manifest
     lines = [] if manifest is None else manifest.unmatched(everything)
     unmatched = [f"{manifest.name if manifest else ''} line {line.line}: {line.pattern}" for line in lines]
-    return Survey(root, kept, dict(skipped.most_common()), copies, contradictions, unmatched)
+    return Survey(root, kept, dict(skipped.most_common()), copies, contradictions, unmatched, excluded)
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -162,7 +172,9 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _look(path: Path, relative: str, labelling: Labelling) -> SurveyedFile | None:
+def _look(
+    path: Path, relative: str, labelling: Labelling, on_scan: Callable[[str, Scan], None] | None
+) -> SurveyedFile | None:
     """One file's header, or None when it is no picture."""
     stat = path.stat()
     scan: Scan | None = None
@@ -173,7 +185,11 @@ def _look(path: Path, relative: str, labelling: Labelling) -> SurveyedFile | Non
         scan = read(path)
     except UsimgError as error:
         refused = str(error)
+    if scan is not None and on_scan is not None:
+        on_scan(relative, scan)
     labels = labelling.of_file(relative, scan.header if scan is not None else None)
+    wanted = tuple(label for label in labels if not label.exclude)
+    why = "; ".join(dict.fromkeys(label.reason or "no reason given" for label in labels))
     return SurveyedFile(
         path=str(path),
         relative=relative,
@@ -182,8 +198,9 @@ def _look(path: Path, relative: str, labelling: Labelling) -> SurveyedFile | Non
         sop_instance_uid=(scan.header.sop_instance_uid or "") if scan is not None else "",
         frames=len(scan.frames) if scan is not None else 0,
         calibrated=_is_calibrated(scan) or any(label.spacing for label in labels),
-        labels=labels,
+        labels=wanted,
         refused=refused,
+        left_out="" if wanted else f"excluded by the manifest: {why}",
     )
 
 
