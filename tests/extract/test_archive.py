@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -81,13 +82,24 @@ def test_only_what_is_new_is_done_and_the_tables_stay_the_same(installed, make_d
     assert after[after["scan"].isin(before["scan"])].reset_index(drop=True).equals(before)
 
 
-def test_another_method_or_label_is_done_again_and_replaces_the_row(
-    installed, make_dicom, archive, study, tmp_path
+def test_another_method_never_mixes_in_silently_and_holds_once_it_is_chosen(
+    installed, make_dicom, archive, study
 ):
     make_dicom(archive / "a.dcm")
     run(archive, study)
-    run(archive, study, segmenter="slow")
+    with pytest.raises(StudyRefused, match=r"made by square 1 / usimg .* slow 1 .*--method new"):
+        run(archive, study, segmenter="slow")
+    assert run(archive, study, segmenter="slow", beside=True).counts["scans"] == 1
+    assert run(archive, study, segmenter="slow", beside=True).counts["done_before"] == 1
+    assert study.current()["method"].tolist() == ["square 1"]
+    study.choose(study.fold().methods[1], author="Ada")
     assert study.current()["method"].tolist() == ["slow 1"]
+    assert run(archive, study, segmenter="slow").counts["done_before"] == 1
+
+
+def test_another_label_is_done_again_and_replaces_the_row(installed, make_dicom, archive, study, tmp_path):
+    make_dicom(archive / "a.dcm")
+    run(archive, study)
     labels = tmp_path / "labels.csv"
     labels.write_text("file,structure,side\na.dcm,soleus,left\n")
     assert run(archive, study, labelling=Labelling(manifest=read_manifest(labels))).counts["scans"] == 1
@@ -109,7 +121,7 @@ def test_a_new_run_leaves_what_a_person_accepted(installed, make_dicom, archive,
     row = study.fold().rows.iloc[0].to_dict()
     with study.sitting("Ada") as sitting:
         sitting.reject(target_of(row), "cut off", parents=row["heads"])
-    run(archive, study, segmenter="slow")
+    run(archive, study, segmenter="slow", beside=True)
     assert study.current()["state"].tolist() == ["rejected"]
 
 
@@ -139,17 +151,34 @@ def test_a_fault_in_the_code_is_a_failed_row_that_repeats_no_message(installed, 
     assert "ZZMARKER" not in reason
 
 
-def test_a_failed_scan_is_tried_again_and_the_same_failure_is_not_written_twice(
-    installed, make_dicom, archive, study
-):
+def test_a_failed_scan_is_listed_and_tried_again_when_asked(installed, make_dicom, archive, study):
     path = make_dicom(archive / "a.dcm")
     whole = path.read_bytes()
     path.write_bytes(whole[:-4000])
     assert run(archive, study).failed == 1
-    assert run(archive, study).failed == 1
-    assert len(list(study.automatic.glob("*.parquet"))) == 1
+    again = run(archive, study)
+    assert (again.failed, again.counts["to_do"]) == (1, 0)
+    assert again.problems[0][0] == "a.dcm"
+    assert run(archive, study, retry_failed=True).counts["scans"] == 1
+    assert len(list(study.automatic.glob("*.parquet"))) == 1  # the same failure is not written twice
     path.write_bytes(whole)
     assert run(archive, study).failed == 0
+
+
+def test_a_dry_run_counts_and_writes_nothing(installed, make_dicom, archive, study):
+    make_dicom(archive / "a.dcm")
+    before = sorted(study.root.rglob("*"))
+    assert run(archive, study, dry_run=True).counts["to_do"] == 1
+    assert sorted(study.root.rglob("*")) == before
+
+
+def test_the_log_has_a_line_a_scan(installed, make_dicom, archive, study):
+    make_dicom(archive / "a.dcm")
+    make_dicom(archive / "b.dcm", seed=1).write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 40)
+    run(archive, study)
+    (log,) = study.runs.glob("*.log.jsonl")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sorted((line.get("measured", 0), line.get("failed", 0)) for line in lines) == [(0, 1), (1, 0)]
 
 
 def test_tasks_are_drawn_as_they_are_needed(installed, make_dicom, archive):

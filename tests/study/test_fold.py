@@ -82,7 +82,7 @@ def test_a_new_run_does_not_supersede_what_a_person_accepted(study, row, automat
 
 
 def test_a_new_run_replaces_automatic_rows_whatever_its_name(study, row, automatic_row, add_run):
-    newer = automatic_row(thickness_mm=22.0, method="classical 2", polygon=WIDER)
+    newer = automatic_row(thickness_mm=22.0, polygon=WIDER)
     add_run(newer, run="a-name-that-sorts-first", generation=2)
     assert only(study.current())["thickness_mm"] == 22.0
 
@@ -135,16 +135,84 @@ def test_accepting_one_outline_on_two_computers_is_no_conflict(study, row):
     assert only(study.current())["state"] == "accepted"
 
 
-def test_two_readers_who_differ_do_not_count_until_the_study_names_the_primary_one(study, row):
+def test_readers_who_differ_are_averaged_until_the_study_names_the_primary_one(study, row):
     for author, thickness in (("Ada", 21.0), ("Ben", 25.0)):
         with study.sitting(author) as sitting:
             correct(sitting, row, thickness=thickness, parents=(row["outline"],))
-    assert study.current()["counts"].tolist() == [False, False]
-    assert study.wide().empty
+    assert study.current()["counts"].tolist() == [True, True]
+    assert study.wide()["biceps_brachii__mid_arm__left__thickness_mm"].tolist() == [23.0]
     settings = study.root / "study.toml"
     settings.write_text(settings.read_text().replace('primary_reader = ""', 'primary_reader = "Ben"'))
     current = Study.open(study.root).current()
     assert current.loc[current["counts"], "thickness_mm"].tolist() == [25.0]
+
+
+def test_an_adjudicated_outline_stands_before_every_reader_even_a_blind_one_s(study, row):
+    with study.sitting("Ada") as sitting:
+        correct(sitting, row, thickness=21.0, parents=(row["outline"],))
+    with study.sitting("Ben", arm="blind") as sitting:
+        drawn, _ = correct(sitting, row, thickness=25.0, parents=())
+    assert study.current().query("counts")["thickness_mm"].tolist() == [21.0]
+    with study.sitting("Cleo", arm="adjudicated") as sitting:
+        sitting.accept(target_of(row), drawn.id)
+    counting = only(study.current().query("counts"))
+    assert (counting["thickness_mm"], counting["author"]) == (25.0, "Cleo")
+    assert (study.current()["state"] == "automatic").sum() == 0
+
+
+def test_an_outline_that_one_reader_rejects_does_not_count_until_adjudicated(study, row):
+    with study.sitting("Ada") as sitting:
+        sitting.accept(target_of(row), row["outline"])
+    with study.sitting("Ben") as sitting:
+        sitting.reject(target_of(row), "wrong plane", parents=(row["outline"],))
+    assert not study.current()["counts"].any()
+    with study.sitting("Cleo", arm="adjudicated") as sitting:
+        sitting.reject(target_of(row), "wrong plane", parents=())
+    assert not study.current()["counts"].any()
+    assert "adjudicated otherwise" in set(study.current()["counts_reason"])
+
+
+def test_another_method_lies_beside_the_first_until_a_person_chooses_it(study, automatic_row, add_run):
+    add_run(automatic_row())
+    newer = automatic_row(thickness_mm=22.0, method="network 2", polygon=WIDER)
+    add_run(newer, run="run2", generation=2)
+    assert only(study.current())["thickness_mm"] == 20.0
+    held = study.fold()
+    with study.sitting("Ada") as sitting:
+        sitting.decide("choose", Target(""), {"method": held.methods[1]})
+    assert only(study.current())["thickness_mm"] == 22.0
+    with study.sitting("Ben") as sitting:
+        sitting.decide("choose", Target(""), {"method": held.methods[0]})
+    assert "disagree" in study.fold().problems[0]
+    with study.sitting("Ben") as sitting:
+        sitting.decide(
+            "choose", Target(""), {"method": held.methods[1]}, parents=[d.id for d in study.fold().others]
+        )
+    assert study.fold().problems == []
+    assert only(study.current())["thickness_mm"] == 22.0
+
+
+def test_what_a_person_accepted_survives_the_choice_of_another_method(study, row, automatic_row, add_run):
+    with study.sitting("Ada") as sitting:
+        sitting.accept(target_of(row), row["outline"])
+    add_run(automatic_row(thickness_mm=22.0, method="network 2", polygon=WIDER), run="run2", generation=2)
+    with study.sitting("Ada") as sitting:
+        sitting.decide("choose", Target(""), {"method": study.fold().methods[1]})
+    held = only(study.current())
+    assert (held["state"], held["thickness_mm"]) == ("accepted", 20.0)
+
+
+def test_numbers_measured_again_replace_those_of_a_persons_outline(study, row, add_run):
+    with study.sitting("Ada") as sitting:
+        drawn, _ = correct(sitting, row, thickness=25.0, parents=(row["outline"],))
+    add_run(
+        row | {"thickness_mm": 19.0},
+        row | {"outline": drawn.id, "status": "remeasured", "thickness_mm": 24.0},
+        run="run2",
+        generation=2,
+    )
+    held = only(study.current())
+    assert (held["state"], held["thickness_mm"]) == ("corrected", 24.0)
 
 
 def test_two_readers_who_accept_the_same_outline_count_once(study, row):

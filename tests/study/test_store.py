@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.private import Source, short
+from usimg.study.schema import SCHEMA, SINCE_VERSION_2
 
 
 def test_a_study_is_never_made_inside_the_source(tmp_path):
@@ -84,6 +87,21 @@ def test_a_part_that_is_no_parquet_is_reported(study, content):
     held = study.fold()
     assert held.rows.empty
     assert len(held.problems) == 1
+
+
+def test_a_part_of_schema_version_1_is_read_and_its_study_brought_forward(study, automatic_row):
+    older = pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2])
+    pq.write_table(
+        pa.Table.from_pylist([automatic_row()], schema=older), study.automatic / "run0-0001.parquet"
+    )
+    settings = study.root / "study.toml"
+    before = settings.read_text().replace("schema_version = 2", "schema_version = 1")
+    settings.write_text(before + "# a note\n")
+    held = Study.open(study.root)
+    assert held.fold().problems == []
+    assert held.current()["thickness_mm"].tolist() == [20.0]
+    held.bring_forward()
+    assert settings.read_text() == before.replace("schema_version = 1", "schema_version = 2") + "# a note\n"
 
 
 def test_half_written_parts_are_not_parts(study, automatic_row, add_run):

@@ -16,16 +16,21 @@ from typing import Any
 
 import usimg
 from usimg import anatomy
+from usimg.errors import StudyRefused
 from usimg.extract.pool import outcomes
+from usimg.extract.runlog import RunLog
 from usimg.extract.scan import Row, ScanRows, method_of, work_id
 from usimg.extract.surveying import Survey, SurveyedFile, sha256, survey
 from usimg.extract.worker import Task
 from usimg.outline.segmenter import BUILT_IN
 from usimg.study import Study
 from usimg.study.canonical import canonical_json
+from usimg.study.decisions import read_decisions
 from usimg.study.delimited import write_rows
 from usimg.study.files import write_text
 from usimg.study.fold import newest
+from usimg.study.history import History
+from usimg.study.methods import method_name, method_that_holds, methods_of
 from usimg.study.private import Source
 from usimg.study.schema import read_parts, write_part
 from usimg.study.store import refuse_inside
@@ -44,7 +49,8 @@ class Summary:
     ----------
     run : str
     counts : dict
-        ``files``, ``done_before``, ``scans`` (done now), ``measured``, ``empty``, ``failed_scans``, ...
+        ``files``, ``done_before``, ``failed_before`` (left alone), ``to_do``, ``scans`` (done now),
+        ``measured``, ``empty``, ``failed_scans``, ...
     problems : list of (str, str)
         (path below the archive, what went wrong): for the console and ``private/`` only.
     stopped : bool
@@ -59,8 +65,8 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """Scans that could not be read or measured at all."""
-        return self.counts.get("failed_scans", 0)
+        """Scans that could not be read or measured at all, now or before."""
+        return self.counts.get("failed_scans", 0) + self.counts.get("failed_before", 0)
 
 
 @dataclass
@@ -71,6 +77,7 @@ class _Run:
     name: str
     generation: int
     known: dict[str, tuple[str, str]]
+    log: RunLog
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[str, str]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -89,6 +96,7 @@ class _Run:
         if done.problem or done.failed:
             reasons = done.problem or "; ".join(row["reason"] for row in done.rows if row["reason"])
             self.problems.append((file.relative, reasons))
+        self.log.scan(done)
         before = self.known.get(done.scan)
         if done.failed and before == (done.rows[0]["work"], _reasons(done.rows)):
             return  # it failed in the same way before: the study says so already
@@ -100,7 +108,13 @@ class _Run:
     def flush(self) -> None:
         """Write what waits as one part. Sources go first: a scan without its path is no use."""
         if self.sources:
-            self.study.sources.append(self.name, self.sources)
+            try:
+                self.study.sources.append(self.name, self.sources)
+            except OSError as error:
+                raise StudyRefused(
+                    f"the study's private folder cannot be written: {error.strerror or error};"
+                    " parts already written hold, and the same command goes on from there"
+                ) from error
             self.sources.clear()
         if self.rows:
             self.parts += 1
@@ -135,6 +149,9 @@ def extract_archive(
     workers: int = 2,
     segmenter: str = BUILT_IN,
     manifest: str | Path | None = None,
+    beside: bool = False,
+    retry_failed: bool = False,
+    dry_run: bool = False,
     on_scan: Callable[[int, int, int], None] | None = None,
 ) -> Summary:
     """Outline and measure every scan of an archive that the study does not hold yet.
@@ -152,6 +169,13 @@ def extract_archive(
         Name of a registered segmenter.
     manifest : path, optional
         Recorded by its hash; its labels come in with the survey.
+    beside : bool
+        Go on although the study was made by another method; what is made now lies beside it and holds
+        once a person chooses it (`usimg.study.methods`).
+    retry_failed : bool
+        Do scans again that failed before; they are left alone otherwise, and listed.
+    dry_run : bool
+        Only count what there is to do; nothing is written.
     on_scan : callable, optional
         ``on_scan(done, total, failed)`` after each scan.
 
@@ -162,24 +186,33 @@ def extract_archive(
     Raises
     ------
     StudyRefused
-        The study lies inside the archive, or its folder cannot be written. Parts already written hold.
+        The study lies inside the archive, was made by another usimg, method or weights, or its folder
+        cannot be written. Parts already written hold.
     OutlineRefused
         No such segmenter.
 
     Notes
     -----
-    A scan is done again when its bytes, its labels or the method are others than before, and when it
-    failed. Two runs at the same time on one study are safe.
+    A scan is done again when its bytes or its labels are others than before. Two runs at the same time
+    on one study are safe.
     """
     began = time.monotonic()
     surveyed = archive if isinstance(archive, Survey) else survey(archive)
     refuse_inside(study.root, surveyed.root)
     method = method_of(segmenter)
-    known, generation, problems = _held(study)
-    run = _Run(study, _run_name(), generation + 1, known)
-    run.problems += [("", problem) for problem in problems]
-    tasks = list(_new(surveyed, run, segmenter, method))
-    run.counts.update(files=len(surveyed.files), done_before=len(surveyed.files) - len(tasks))
+    maker = method_name(method, usimg.__version__)
+    held = _held(study, maker)
+    if not beside:
+        _refuse_mixing(held, maker)
+    name = _run_name()
+    run = _Run(study, name, held.generation + 1, held.known, RunLog(study.runs / f"{name}.log.jsonl"))
+    run.problems += [("", problem) for problem in held.problems]
+    tasks = list(_new(surveyed, run, segmenter, method, retry_failed=retry_failed))
+    done_before = len(surveyed.files) - len(tasks) - run.counts["failed_before"]
+    run.counts.update(files=len(surveyed.files), done_before=done_before, to_do=len(tasks))
+    if dry_run:
+        return Summary(name, dict(run.counts), time.monotonic() - began, run.problems)
+    study.bring_forward()
     parameters = {
         "workers": workers,
         "segmenter": segmenter,
@@ -199,6 +232,7 @@ def extract_archive(
         stopped = True
     finally:
         run.flush()
+        run.log.close()
     seconds = time.monotonic() - began
     if tasks:
         run.record("stopped" if stopped else "finished", seconds, parameters, method)
@@ -206,15 +240,36 @@ def extract_archive(
     return Summary(run.name, dict(run.counts), seconds, run.problems, stopped)
 
 
-def _held(study: Study) -> tuple[dict[str, tuple[str, str]], int, list[str]]:
-    """What the study holds of each scan (work, reasons of failure), and the highest generation."""
+@dataclass(frozen=True)
+class _Held:
+    """What the study holds of this method's scans (work, reasons of failure), and of others."""
+
+    known: dict[str, tuple[str, str]]
+    generation: int
+    method: str
+    problems: list[str]
+
+
+def _held(study: Study, maker: str) -> _Held:
     parts, problems = read_parts(study.automatic, geometry=False)
-    columns = ["scan", "outline", "status", "reason", "work", "run", "generation"]
+    columns = ["scan", "outline", "status", "reason", "work", "run", "generation", "method", "usimg_version"]
     rows = parts.select(columns).to_pandas()
     known: dict[str, tuple[str, str]] = {}
-    for scan, group in newest(rows).groupby("scan", sort=False):
+    for scan, group in newest(rows, maker).groupby("scan", sort=False):
         known[str(scan)] = (str(group["work"].iloc[0]), _reasons(group.to_dict("records")))
-    return known, int(rows["generation"].max()) if len(rows) else 0, problems
+    decisions, _ = read_decisions(study.people)
+    holds, disagreements = method_that_holds(methods_of(rows), History(decisions).others())
+    generation = int(rows["generation"].max()) if len(rows) else 0
+    return _Held(known, generation, holds, problems + disagreements)
+
+
+def _refuse_mixing(held: _Held, maker: str) -> None:
+    if held.method and held.method != maker:
+        raise StudyRefused(
+            f"this study was made by {held.method}, and this is {maker}: their numbers are not mixed."
+            f" To measure all scans with {maker} too, beside what there is: the same command with"
+            " --method new; what counts changes only when a person chooses it"
+        )
 
 
 def _reasons(rows: list[Any]) -> str:
@@ -222,7 +277,7 @@ def _reasons(rows: list[Any]) -> str:
     return "; ".join(sorted(str(row["reason"]) for row in rows if row["status"] == "failed"))
 
 
-def _new(surveyed: Survey, run: _Run, segmenter: str, method: str) -> Iterator[Task]:
+def _new(surveyed: Survey, run: _Run, segmenter: str, method: str, *, retry_failed: bool) -> Iterator[Task]:
     """Tasks for what the study does not hold; a file that lies where it lay is not read through again."""
     met: dict[tuple[str, int, int], str] = {}
     by_uid: dict[str, set[str]] = {}
@@ -238,7 +293,11 @@ def _new(surveyed: Survey, run: _Run, segmenter: str, method: str) -> Iterator[T
                 run.sources.append(_source(file, scan))
         if scan and by_uid.get(file.sop_instance_uid, {scan}) - {scan}:
             run.problems.append((file.relative, "its SOP Instance UID came with another content before"))
-        if run.known.get(scan) == (work_id(file.labels, method), ""):
+        work, failure = run.known.get(scan, ("", ""))
+        if work == work_id(file.labels, method) and not (failure and retry_failed):
+            if failure:
+                run.counts["failed_before"] += 1
+                run.problems.append((file.relative, f"failed before: {failure} (--retry-failed tries again)"))
             continue
         yield Task(number, file.path, file.labels, segmenter)
 

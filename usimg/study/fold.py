@@ -16,7 +16,17 @@ import pandas as pd
 
 from usimg.study.decisions import Decision, Target, read_decisions
 from usimg.study.history import History, Reading
-from usimg.study.schema import FEATURES, GEOMETRY, SCHEMA, TARGET, plain, read_parts
+from usimg.study.methods import made_by, method_that_holds, methods_of
+from usimg.study.schema import (
+    FEATURES,
+    GEOMETRY,
+    MEASURED,
+    SCHEMA,
+    SINCE_VERSION_2,
+    TARGET,
+    plain,
+    read_parts,
+)
 
 if TYPE_CHECKING:
     from usimg.study.store import Study
@@ -24,7 +34,13 @@ if TYPE_CHECKING:
 # What a row is: the first three are a run's, the others a person's. A draft was drawn and not yet
 # accepted; moved means that the picture's label was changed after the decision.
 STATES = ("automatic", "empty", "failed", "draft", "accepted", "corrected", "rejected", "conflict", "moved")
+# Readings in the arm "adjudicated" settle what readers, blind ones too, left open; readings in any
+# other arm are blind and change nothing by themselves.
+ADJUDICATED = "adjudicated"
+OPEN_ARMS = ("", ADJUDICATED)
 PERSON = ("state", "reader", "arm", "author", "heads")
+# Status of a row that holds new numbers of a person's outline, whose id it has.
+REMEASURED = "remeasured"
 Row = dict[str, Any]
 
 # Nullable types keep "not known" apart from 0, "" and False; numbers stay float64 with NaN.
@@ -51,13 +67,19 @@ class Fold:
     others : list of Decision
         What stands of every other kind: label, calibrate, grade, not_done, sign, choose.
     problems : list of str
-        Torn lines and damaged parts, which were skipped.
+        Torn lines and damaged parts, which were skipped; choices of a method that disagree.
+    methods : list of str
+        Every method of the automatic rows, the one that the study began with first.
+    method : str
+        The one that holds (`usimg.study.methods`).
     """
 
     rows: pd.DataFrame
     readings: list[Reading] = field(default_factory=list)
     others: list[Decision] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    method: str = ""
 
     @property
     def conflicts(self) -> list[Reading]:
@@ -84,23 +106,33 @@ def fold(study: Study, *, geometry: bool = True) -> Fold:
     automatic: pd.DataFrame = parts.to_pandas(types_mapper=lambda kind: _PANDAS.get(str(kind)))
     decisions, torn = read_decisions(study.people)
     history = History(decisions)
-    readings = history.readings()
-    rows = _untouched(newest(automatic))
+    readings, others = history.readings(), history.others()
+    methods = methods_of(automatic)
+    method, disagreements = method_that_holds(methods, others)
+    rows = _untouched(newest(automatic, method))
     if readings:
-        rows = _decided(rows, automatic, readings, decisions)
-    return Fold(rows, readings, history.others(), problems + torn)
+        rows = _decided(rows, _in_force(automatic, method), readings, decisions)
+    return Fold(rows, readings, others, problems + torn + disagreements, methods, method)
 
 
-def newest(automatic: pd.DataFrame) -> pd.DataFrame:
-    """The rows that hold for each scan: those of the last run that did it.
+def newest(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The rows that hold for each scan: those of the last run of this method that did it.
 
     Of two runs that did not see each other the one of the larger name is taken, the same everywhere.
     """
+    theirs = (made_by(automatic) == method) & (automatic["status"] != REMEASURED).fillna(value=True)
+    automatic = automatic[theirs.astype(bool)]
     order = automatic[["scan", "generation", "run"]].drop_duplicates()
     order = order.sort_values(["scan", "generation", "run"])
     last = order.drop_duplicates("scan", keep="last").set_index("scan")["run"]
     held = automatic[(automatic["run"] == automatic["scan"].map(last)).fillna(value=False).astype(bool)]
     return held.drop_duplicates("outline", keep="last").reset_index(drop=True)
+
+
+def _in_force(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Every automatic row, that which holds for an outline id last."""
+    order = automatic.assign(_holds=made_by(automatic) == method)
+    return order.sort_values(["_holds", "generation", "run"], kind="stable").drop(columns="_holds")
 
 
 def _untouched(rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,19 +165,19 @@ def _decided(
         at, base = by_target.get(tuple(target.as_dict()[name] for name in TARGET), (None, None))
         decided = _row_of(reading, base or _beside(by_scan[target.scan], reading), by_id, decisions)
         if decided is None:  # undone: the automatic row holds again
-            if at is not None and not reading.arm:
+            if at is not None and reading.arm == "":
                 heads[at] = list(reading.heads)
             continue
         if at is None and reading.saw_automatic and by_scan[target.scan]:
             decided["state"] = "moved"
-        elif at is not None and not reading.arm:
+        elif at is not None and reading.arm in OPEN_ARMS:
             replaced.append(at)
         new.append(decided)
     rows = rows.assign(heads=pd.Series(heads, index=rows.index, dtype=object))
     if not new:
         return rows
     people = pd.DataFrame(new, columns=rows.columns).astype(rows.dtypes.to_dict())
-    kept = rows.drop(index=replaced)
+    kept = rows.drop(index=list(set(replaced)))
     joined = pd.concat([kept, people], ignore_index=True) if len(kept) else people
     return joined.sort_values([*TARGET, "reader", "arm"], kind="stable", ignore_index=True)
 
@@ -170,7 +202,7 @@ def _row_of(
     if decision.kind == "reject":
         return empty | {"state": "rejected", "flags": [], "reason": str(decision.content["reason"])}
     if decision.kind == "outline":
-        return empty | _drawn(decision, row) | {"state": "draft"}
+        return empty | _drawn(decision, row, by_id) | {"state": "draft"}
     return _accepted(decision, row, empty, by_id, decisions)
 
 
@@ -180,19 +212,22 @@ def _accepted(
     accepted = str(decision.content["outline"])
     drawn = decisions.get(accepted)
     if drawn is not None and drawn.kind == "outline":
-        return empty | _drawn(drawn, row) | {"state": "corrected", "author": decision.author}
+        return empty | _drawn(drawn, row, by_id) | {"state": "corrected", "author": decision.author}
     automatic = by_id.get(accepted)
     if automatic is None:
         why = "the accepted outline's part is damaged; usimg extract makes it again"
         return empty | {"state": "empty", "flags": [], "reason": why}
     # Whose picture it is may have been mended since: that comes from the row that holds now.
-    labels = ("subject", "visit", "view", "label_source")
-    numbers = {name: value for name, value in automatic.items() if name not in labels}
+    labels = ("subject", "visit", "view", "label_source", *SINCE_VERSION_2)
+    numbers = {name: value for name, value in automatic.items() if name in row and name not in labels}
     return row | numbers | {"state": "accepted", "author": decision.author}
 
 
-def _drawn(decision: Decision, row: Row) -> Row:
+def _drawn(decision: Decision, row: Row, by_id: Mapping[str, Row]) -> Row:
     values = {**decision.content["values"], **decision.content["outline"]}
+    again = by_id.get(decision.id)
+    if again is not None:  # measured again since it was drawn
+        values |= {name: again[name] for name in MEASURED if name in again}
     return {name: value for name, value in values.items() if name in row} | {
         "outline": decision.id,
         "status": "measured",
@@ -207,7 +242,7 @@ def _drawn(decision: Decision, row: Row) -> Row:
 def _beside(neighbours: list[tuple[int, Row]], reading: Reading) -> Row:
     """A row for a structure that no run looked for in this picture."""
     row: Row = dict.fromkeys([*SCHEMA.names, *PERSON])
-    shared = ("subject", "visit", "device", "kind")
+    shared = ("subject", "visit", "device", "kind", *SINCE_VERSION_2)
     if neighbours:
         row |= {name: neighbours[0][1][name] for name in shared}
     return row | reading.target.as_dict() | {"label_source": "person"}

@@ -67,7 +67,7 @@ FEATURES: dict[str, pa.DataType] = {
 }
 IDENTITY: dict[str, pa.DataType] = {
     "outline": _TEXT,  # id: hash of target, method and geometry
-    "status": _TEXT,  # measured, empty, failed
+    "status": _TEXT,  # measured, empty, failed; remeasured: new numbers of an outline that is kept elsewhere
     "subject": _TEXT,
     "visit": _TEXT,
     "view": _TEXT,
@@ -75,6 +75,10 @@ IDENTITY: dict[str, pa.DataType] = {
     "site": _TEXT,
     "side": _TEXT,
     "plane": _TEXT,
+    "muscle_state": _TEXT,  # relaxed, contracted, end_expiration, ...; what `state` means in a manifest
+    "posture": _TEXT,
+    "session": _TEXT,
+    "operator": _TEXT,  # a code, never a name
     "repeat": pa.int32(),
     "scan": _TEXT,  # SHA-256 of the file
     "frame": pa.int32(),
@@ -107,6 +111,22 @@ GEOMETRY: dict[str, pa.DataType] = {
     "line": _POINTS,
 }
 SCHEMA = pa.schema({**IDENTITY, **FEATURES, **ORIGIN, **GEOMETRY})
+# What measuring an outline again may change of its row.
+MEASURED = (
+    *FEATURES,
+    *(
+        "row_mm",
+        "col_mm",
+        "calibration_source",
+        "decoder",
+        "grey_rule",
+        "protocol",
+        "usimg_version",
+        "reason",
+    ),
+)
+# Columns that came with schema version 2. Parts of version 1 lack them and are read with nulls there.
+SINCE_VERSION_2 = ("muscle_state", "posture", "session", "operator")
 TARGET = ("scan", "frame", "region", "structure", "site", "side", "repeat")
 
 # Ids ignore differences below a thousandth of a pixel: machines agree to 1e-6 px, not to the last bit.
@@ -230,16 +250,32 @@ def read_parts(automatic: Path, *, geometry: bool) -> tuple[pa.Table, list[str]]
     for path in sorted(automatic.glob("*.parquet")):
         try:
             with pq.ParquetFile(path) as file:
-                if not file.schema_arrow.equals(SCHEMA):
+                held = file.schema_arrow
+                if not _is_readable(held):
                     problems.append(f"automatic/{path.name} was written in another form; skipped")
                     continue
-                tables.append(file.read(columns=names))
+                table = file.read(columns=[name for name in names if name in held.names])
+                tables.append(_brought_forward(table, schema))
         except (OSError, pa.ArrowException) as error:
             what = str(error).split(".", maxsplit=1)[0]
             problems.append(
                 f"automatic/{path.name} is damaged ({what}); skipped: usimg extract does its scans again"
             )
     return (pa.concat_tables(tables) if tables else schema.empty_table()), problems
+
+
+def _is_readable(held: pa.Schema) -> bool:
+    """Whether a part has the columns of this schema, or of an older version, and no other."""
+    older = pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2])
+    return bool(held.equals(SCHEMA) or held.equals(older))
+
+
+def _brought_forward(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def _listed(points: Any) -> list[list[float]] | None:

@@ -8,6 +8,7 @@ and pyarrow come in with the first call that needs a table.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import tomllib
 import uuid
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from usimg.errors import StudyRefused
-from usimg.study.decisions import Sitting
+from usimg.study.decisions import Decision, Sitting, Target
 from usimg.study.files import write_text
 from usimg.study.private import Sources, SubjectIds
 
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
     from usimg.study.fold import Fold
 
-SCHEMA_VERSION = 1
+# 2: muscle_state, posture, session and operator of a row; more than one method side by side.
+SCHEMA_VERSION = 2
 _FOLDERS = ("automatic", "people", "runs", "exports")
 _SETTINGS = """\
-# This study, for usimg and for people. usimg writes this file once and never again: edit it freely.
+# This study, for usimg and for people: edit it freely. usimg changes the schema version alone.
 schema_version = {version}
 id = "{id}"
 created = "{created}"
@@ -128,6 +130,17 @@ class Study:
             (root / name).mkdir(exist_ok=True)
         return study
 
+    def bring_forward(self) -> None:
+        """Say in ``study.toml`` that this usimg wrote here, so that an older one refuses to.
+
+        The one line that usimg ever changes in it; what earlier versions wrote is read as it is.
+        """
+        path = self.root / "study.toml"
+        if self.settings["schema_version"] < SCHEMA_VERSION:
+            text = path.read_text(encoding="utf-8-sig")
+            line = f"schema_version = {SCHEMA_VERSION}"
+            write_text(path, re.sub(r"(?m)^schema_version\s*=\s*\d+", line, text, count=1))
+
     @property
     def automatic(self) -> Path:
         """Folder of outlines and numbers that runs made."""
@@ -176,6 +189,28 @@ class Study:
     def sitting(self, author: str, *, reader: str = "", arm: str = "") -> Sitting:
         """Start a sitting: a file of this person's decisions, written by nobody else."""
         return Sitting(self.people, author, reader=reader, arm=arm)
+
+    def choose(self, method: str, *, author: str) -> Decision:
+        """Let the automatic rows of another method hold from now on; every earlier choice is settled.
+
+        Parameters
+        ----------
+        method : str
+            One of ``fold().methods``.
+
+        Raises
+        ------
+        StudyRefused
+            The study has no rows of this method.
+        """
+        held = self.fold(geometry=False)
+        if method not in held.methods:
+            raise StudyRefused(
+                f"this study has no rows of {method!r}; it has {', '.join(held.methods) or 'none at all'}"
+            )
+        earlier = [decision.id for decision in held.others if decision.kind == "choose"]
+        with self.sitting(author) as sitting:
+            return sitting.decide("choose", Target(""), {"method": method}, parents=earlier)
 
     def source_path(self, scan: str) -> Path:
         """Where the file with this hash, or beginning of a hash, lies now.

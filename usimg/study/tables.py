@@ -7,19 +7,25 @@ from typing import Any
 
 import pandas as pd
 
+from usimg.study.fold import ADJUDICATED
 from usimg.study.schema import TARGET
+from usimg.study.values import measurement_ids, value_id
 
 # Design: trusted is a probability of at least one half, and validated.
 TRUSTED = 0.5
-KEY = ["subject", "visit", "structure", "site", "side"]
-# A number counts only among numbers made by the same rule.
+KEY = ["subject", "visit", "session", "structure", "site", "side", "muscle_state", "posture"]
+# A number counts only among numbers made by the same rule; grey levels only among those of one device.
 RULE_OF = {
     "thickness_mm": "thickness_rule",
     "csa_mm2": "trace_rule",
     "perimeter_mm": "trace_rule",
     "roundness": "trace_rule",
+    "echo_intensity": "device",
+    "echo_intensity_sd": "device",
+    "echovariation": "device",
     "echo_intensity_protocol": "echo_rule",
 }
+ALSO_ONE = {"echo_intensity_protocol": "device"}
 # Numbers of a patient row: what is reported of a patient. None in pixels, which differ between devices;
 # the other definitions of thickness and the shape of the histogram stay in the long table.
 WIDE_FEATURES = (
@@ -33,6 +39,13 @@ WIDE_FEATURES = (
     "echo_intensity_protocol",
 )
 STATES_THAT_COUNT = ("automatic", "accepted", "corrected")
+RULE = (
+    "Of one structure in one picture the adjudicated outline counts; else what the primary reader accepted;"
+    " else the mean of the readers who accepted one; else the automatic outline, when its confidence is at"
+    f" least {TRUSTED} and its method is validated for this structure. Readings in a blind arm never count"
+    " by themselves. A person's decision is never replaced by an automatic outline."
+)
+RULE_UNVALIDATED = "Automatic outlines that nobody validated were let in (--include-unvalidated)."
 
 
 @dataclass(frozen=True)
@@ -42,25 +55,28 @@ class Wide:
     Attributes
     ----------
     table : DataFrame
-        ``subject``, ``visit``, then ``structure__site__side__feature`` (an empty place is an empty
-        part between double underscores) and ``...__n_automatic``, ``n_accepted``, ``n_corrected``.
+        ``subject``, ``visit`` (and ``session`` where one is named), then
+        ``structure__site__side__feature`` (an empty place is an empty part between double
+        underscores; a muscle state or posture follows its site after a dot) and
+        ``...__n_automatic``, ``n_accepted``, ``n_corrected``.
     left_out : DataFrame
         ``subject, visit, structure, site, side, feature, reason``: one row per value that could
         have been and is not.
+    values : DataFrame
+        One row per value of ``table``: its ``value_id``, place, ``feature``, ``column``, ``value``,
+        ``n`` (repeats), ``sd`` (between repeats; NaN of one), counts by state, ``inputs``
+        (measurement ids).
     """
 
     table: pd.DataFrame
     left_out: pd.DataFrame
+    values: pd.DataFrame
 
 
 def counted(
     rows: pd.DataFrame, *, primary_reader: str = "", include_unvalidated: bool = False
 ) -> pd.DataFrame:
-    """Add ``counts`` and ``counts_reason`` to the rows of a fold.
-
-    What a person accepted or corrected counts; of several readers the primary one's, or any when
-    all accepted the same outline. An automatic outline counts when no person decided, and it is
-    trusted: confidence of at least 0.5 and validated. Readings in an arm never count.
+    """Add ``counts`` and ``counts_reason`` to the rows of a fold; `RULE` says how.
 
     Parameters
     ----------
@@ -80,7 +96,7 @@ def counted(
     automatic = state == "automatic"
     confidence = rows["confidence"].fillna(0.0)
     validated = rows["validated"].fillna(value=False).astype(bool)
-    leave_out(rows["arm"].fillna("") != "", "read in an arm of a reader study")
+    leave_out(~rows["arm"].fillna("").isin(["", ADJUDICATED]), "read in a blind arm of a reader study")
     leave_out(state == "conflict", "two decisions of one reader disagree")
     leave_out(state == "rejected", "rejected")
     leave_out(state == "draft", "drawn, not yet accepted")
@@ -89,29 +105,44 @@ def counted(
     leave_out(automatic & (confidence < TRUSTED), f"automatic, confidence under {TRUSTED}")
     if not include_unvalidated:
         leave_out(automatic & ~validated, "automatic, not validated for this structure")
-    _one_reader(rows, reason, primary_reader)
+    _who_counts(rows, reason, primary_reader)
     return rows.assign(counts=(reason == "").to_numpy(), counts_reason=reason.astype("string"))
 
 
-def _one_reader(rows: pd.DataFrame, reason: pd.Series[str], primary_reader: str) -> None:
-    read = rows.index[(rows["reader"].fillna("") != "") & (rows["arm"].fillna("") == "")]
+def _who_counts(rows: pd.DataFrame, reason: pd.Series[str], primary_reader: str) -> None:
+    """Adjudicated before the primary reader before all readers, target by target."""
+    arm = rows["arm"].fillna("")
+    read = rows.index[(rows["reader"].fillna("") != "") & arm.isin(["", ADJUDICATED])]
+    several = rows.loc[read, list(TARGET)].duplicated(keep=False)
+    read = read[several.to_numpy()]
     for _, group in rows.loc[read].groupby(list(TARGET), dropna=False, sort=False):
-        if len(group) == 1:
-            continue
-        if primary_reader and (group["reader"] == primary_reader).any():
-            others = group.index[group["reader"] != primary_reader]
-            reason.loc[others] = f"{primary_reader}'s reading counts"
-        elif len(set(group["outline"])) == 1 and (reason.loc[group.index] == "").all():
-            reason.loc[group.index[1:]] = "the same outline, accepted by several readers, counts once"
-        else:
-            reason.loc[group.index] = "read by several people; name primary_reader in study.toml"
+        settled = group.index[(arm.loc[group.index] == ADJUDICATED) & (group["state"] != "draft")]
+        first = group.index[group["reader"] == primary_reader] if primary_reader else settled[:0]
+        if len(settled):
+            _others_do_not(reason, group.index, settled, "adjudicated otherwise")
+            first = settled
+        elif len(first):
+            _others_do_not(reason, group.index, first, f"{primary_reader}'s reading counts")
+        counting = [at for at in (first if len(first) else group.index) if reason.loc[at] == ""]
+        if not len(first) and counting and (group["state"] == "rejected").any():
+            reason.loc[counting] = "accepted by one reader, rejected by another; adjudicate it"
+        elif len(counting) > 1 and len(set(group.loc[counting, "outline"])) == 1:
+            reason.loc[counting[1:]] = "the same outline, accepted by several readers, counts once"
+        elif len(settled) > 1 and len(counting) > 1:
+            reason.loc[counting] = "adjudicated twice, differently"
+
+
+def _others_do_not(reason: pd.Series[str], group: pd.Index, those: pd.Index, why: str) -> None:
+    others = group.difference(those)
+    reason.loc[others] = reason.loc[others].where(reason.loc[others] != "", why)
 
 
 def wide(current: pd.DataFrame) -> Wide:
     """One row per subject and visit from rows with ``counts`` (see `counted`).
 
-    Repeats are averaged. Two measurements that nothing tells apart (the same or no repeat number),
-    and repeats measured by different rules, are not: the value stays empty and `Wide.left_out` says why.
+    Readers of one picture are averaged, then repeats. Two measurements that nothing tells apart (the
+    same or no repeat number), and repeats measured by different rules, are not: the value stays empty
+    and `Wide.left_out` says why.
     """
     rows = current.assign(**{name: current[name].fillna("").astype(str) for name in KEY})
     nameless = rows["counts"] & (rows["subject"] == "")
@@ -120,37 +151,83 @@ def wide(current: pd.DataFrame) -> Wide:
     uncounted = rows.loc[~rows["counts"], [*KEY, "counts_reason"]]
     left_out = [uncounted.rename(columns={"counts_reason": "reason"}).assign(feature="")]
 
-    counting = rows[rows["counts"]]
-    by_place = counting.groupby(KEY, sort=True)
+    counting = rows[rows["counts"]].copy()
+    # Numbers instead of texts: 200,000 rows are grouped a dozen times below.
+    counting["place"] = counting.groupby(KEY, sort=True).ngroup()
+    counting["picture"] = counting.groupby(list(TARGET), sort=False, dropna=False).ngroup()
+    places = counting.drop_duplicates("place").set_index("place")[KEY].sort_index()
+    by_place = counting.drop_duplicates(["place", "picture"]).groupby("place")
     size, repeats = by_place.size(), by_place["repeat"].nunique()
-    are_repeats = (size == 1) | (repeats == size)
-    means = by_place[list(WIDE_FEATURES)].mean()
-    for count in size[~are_repeats].unique():
+    apart = (size == 1) | (repeats == size)
+    for count in size[~apart].unique():
         why = f"{count} measurements that nothing tells apart: number them (repeat), or give site and side"
-        left_out.append(_left(are_repeats.index[~are_repeats & (size == count)], "", why))
-    means = means[are_repeats]
-    for feature, rule in RULE_OF.items():
+        left_out.append(_left(places[(~apart & (size == count)).to_numpy()], "", why))
+    counting = counting[counting["place"].isin(apart.index[apart])]
+
+    features = list(WIDE_FEATURES)
+    pictures = counting.groupby(["place", "picture"])[features].mean()
+    by_place = pictures.groupby("place")
+    means, spread, number = by_place.mean(), by_place.std(), by_place.count()
+    for feature, rule in [*RULE_OF.items(), *ALSO_ONE.items()]:
         rules = counting[rule].where(counting[feature].notna())
-        spread = rules.groupby([counting[name] for name in KEY])
-        mixed = spread.nunique() > 1  # noqa: PD101  of every place at once
-        refused = means.index[mixed.reindex(means.index)]
-        means.loc[refused, feature] = float("nan")
-        left_out.append(_left(refused, feature, "repeats measured by different rules"))
+        several = rules.groupby(counting["place"]).nunique()
+        mixed = several.index[several > 1]
+        means.loc[mixed, feature] = float("nan")
+        why = "repeats from different devices" if rule == "device" else "repeats measured by different rules"
+        left_out.append(_left(places.loc[mixed], feature, why))
+    values = _long(means, spread, number, places, counting)
+    gone = pd.concat(left_out, ignore_index=True)[[*KEY, "feature", "reason"]]
+    return Wide(_spread(values), gone, values)
+
+
+def _long(
+    means: pd.DataFrame,
+    spread: pd.DataFrame,
+    number: pd.DataFrame,
+    places: pd.DataFrame,
+    counting: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row per value that exists, with its id and what it was made of."""
+    values, sd, n = (
+        table.reset_index().melt("place", var_name="feature") for table in (means, spread, number)
+    )
+    values = values.assign(sd=sd["value"], n=n["value"]).dropna(subset="value")
+    values = values.sort_values(["place", "feature"], ignore_index=True)
     for state in STATES_THAT_COUNT:
-        counted_so = (counting["state"] == state).groupby([counting[name] for name in KEY]).sum()
-        means[f"n_{state}"] = counted_so.reindex(means.index)
-    return Wide(_spread(means), pd.concat(left_out, ignore_index=True)[[*KEY, "feature", "reason"]])
+        so = (counting["state"] == state).groupby(counting["place"]).sum()
+        values[f"n_{state}"] = so.reindex(values["place"]).to_numpy().astype("int64")
+    values = values.join(places, on="place")
+    ids = pd.Series(measurement_ids(counting), index=counting.index, dtype=object)
+    inputs = ids.groupby(counting["place"]).agg(tuple)
+    values["inputs"] = inputs.reindex(values["place"]).to_numpy()
+    names = zip(*(values[name] for name in (*KEY, "feature")), strict=True)
+    values["value_id"] = [
+        value_id(place, made_of) for place, made_of in zip(names, values["inputs"], strict=True)
+    ]
+    fields = (values[name] for name in ("structure", "site", "side", "muscle_state", "posture", "feature"))
+    values["column"] = [
+        f"{structure}__{'.'.join(filter(None, (site, state, posture)))}__{side}__{feature}"
+        for structure, site, side, state, posture, feature in zip(*fields, strict=True)
+    ]
+    return values.drop(columns="place")
 
 
-def _spread(means: pd.DataFrame) -> pd.DataFrame:
-    """From one row per place to one per subject and visit, empty columns left out."""
-    long = means.reset_index().melt(KEY, var_name="feature").dropna(subset="value")
-    parts = (long[name] for name in ("structure", "site", "side", "feature"))
-    long["name"] = ["__".join(place) for place in zip(*parts, strict=True)]
-    table = long.pivot_table("value", ["subject", "visit"], "name", aggfunc="first")
-    counts = [name for name in table.columns if name.endswith(tuple(f"__n_{s}" for s in STATES_THAT_COUNT))]
-    return table.astype(dict.fromkeys(counts, "Int64")).rename_axis(columns=None).reset_index()
+def _spread(values: pd.DataFrame) -> pd.DataFrame:
+    """From one row per value to one per subject and visit, empty columns left out."""
+    index = ["subject", "visit"]
+    if (values["session"] != "").any():
+        index.append("session")
+    numbers = values.pivot_table("value", index, "column", aggfunc="first")
+    once = values.drop_duplicates([*KEY]).assign(
+        stem=lambda rows: [name.rpartition("__")[0] for name in rows["column"]]
+    )
+    tables = [numbers]
+    for state in STATES_THAT_COUNT:
+        counts = once.pivot_table(f"n_{state}", index, "stem", aggfunc="first")
+        tables.append(counts.add_suffix(f"__n_{state}").astype("Int64"))
+    table = pd.concat(tables, axis=1)
+    return table[sorted(table.columns)].rename_axis(columns=None).reset_index()
 
 
-def _left(places: pd.Index, feature: str, reason: str) -> pd.DataFrame:
-    return places.to_frame(index=False).assign(feature=feature, reason=reason)
+def _left(places: pd.DataFrame, feature: str, reason: str) -> pd.DataFrame:
+    return places.reset_index(drop=True).assign(feature=feature, reason=reason)
