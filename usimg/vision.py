@@ -2,7 +2,9 @@
 
 opencv-python 5 points Qt's plugin path at its own copy of Qt when it is imported, which a viewer
 started afterwards, or a child process, would follow; the variables are put back here. It also links
-system libraries that a bare Debian lacks; a missing one becomes the line that installs it.
+system libraries that a bare Debian lacks; a missing one becomes the line that installs it. Its thread
+pool is set to one thread: a library call starts no threads of its own, and a pool of processes that each
+start one a core is slower than one thread each.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ def _import_cv2() -> Any:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+    cv2.setNumThreads(1)
     return cv2
 
 

@@ -29,8 +29,8 @@ def test_import_usimg_loads_the_standard_library_alone():
 def test_usimg_info_loads_no_table_learning_or_window_library(sample_dicoms):
     scan = next(iter(sorted(sample_dicoms.glob("*.dcm"))))
     statement = (
-        f"import sys; sys.argv = ['usimg', 'info', {str(scan)!r}]\n"
-        "from usimg.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+        f"import sys; sys.argv = ['usimg', 'info', {str(scan)!r}]\nfrom usimg.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
     )
     assert loaded_after(statement).isdisjoint(HEAVY)
 
@@ -45,7 +45,7 @@ def test_public_names_are_found_and_unknown_ones_are_attribute_errors():
 
 @pytest.fixture(scope="session")
 def installed_wheel(tmp_path_factory) -> Path:
-    """Scripts folder of a fresh environment that holds the built wheel, its dependencies borrowed from ours."""
+    """Scripts folder of a fresh environment that holds the built wheel; dependencies are borrowed."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)

@@ -48,9 +48,6 @@ def start() -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     # What libraries warn of in a file is noise between progress lines; what matters is in its row.
     warnings.simplefilter("ignore")
-    from usimg.vision import cv2  # noqa: PLC0415  heavy, and wanted in workers only
-
-    cv2.setNumThreads(1)
 
 
 def _end_with(sentinel: Any) -> None:
