@@ -16,7 +16,7 @@ from usimg.outline.network import INPUT_SHAPE, OUTPUT_COLS, Answer, Edges, edges
 from usimg.outline.onnx_model import LayerNetwork, shipped
 from usimg.outline.scope import is_validated
 from usimg.outline.segmenter import Request
-from usimg.outline.selfcheck import SQUEEZE, Looks, describe
+from usimg.outline.selfcheck import SQUEEZE, Looks, describe, ranked
 from usimg.roi import Roi
 from usimg.vision import cv2
 
@@ -74,11 +74,12 @@ def muscle_layer(pane: Pane, model: LayerNetwork, template: Roi) -> Roi | None:
     """The muscle of one pane, its next-best outlines in ``alternatives``; None where none is left."""
     looks = look(pane, model)
     classical = candidates(pane)
-    described = describe(looks, classical)
+    chosen, *rest = ranked(looks, classical)
+    described = describe(looks, chosen, classical)
     confidence = model.confidence(described) if model.confidence else 0.0
     valid = is_validated(NAME, template.structure, template.plane, "none", pane)
     template = replace(template, validated=valid)
-    best = outline(pane, looks.best, model, template, confidence)
+    best = outline(pane, chosen, model, template, confidence)
     if best is None:
         return None
     flags = best.flags
@@ -89,16 +90,13 @@ def muscle_layer(pane: Pane, model: LayerNetwork, template: Roi) -> Roi | None:
     if confidence < 0.5:
         flags += ("not sure that these are the two lines of the muscle: look at the alternatives",)
     others = []
-    for edge in (looks.without_lower, looks.without_upper):
-        moved = max(
-            np.abs(edge.upper - looks.best.upper).mean(), np.abs(edge.lower - looks.best.lower).mean()
-        )
-        # What is left of the probability, shared by how much less likely each is.
+    for edge in rest:
+        moved = max(np.abs(edge.upper - chosen.upper).mean(), np.abs(edge.lower - chosen.lower).mean())
+        # What is left of the probability is shared by the others.
         other = outline(pane, edge, model, template, (1 - confidence) / 2)
         if other is not None and moved > ANOTHER * INPUT_SHAPE[0]:
-            others.append((edge.upper_score + edge.lower_score, other))
-    others.sort(key=lambda found: -found[0])
-    return replace(best, flags=flags, alternatives=tuple(roi for _, roi in others))
+            others.append(other)
+    return replace(best, flags=flags, alternatives=tuple(others))
 
 
 def look(pane: Pane, model: LayerNetwork) -> Looks:

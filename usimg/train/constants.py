@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from usimg.outline.layers import candidates
 from usimg.outline.learned import look, refined
 from usimg.outline.onnx_model import LayerNetwork
-from usimg.outline.selfcheck import DESCRIBED, describe
+from usimg.outline.selfcheck import DESCRIBED, describe, ranked
 from usimg.train.dataset import Example
 from usimg.train.figures import relative_error
 
@@ -62,15 +62,11 @@ def judge(model: LayerNetwork, examples: Sequence[Example]) -> list[Judged]:
     """Outline every picture with the network as it will be used."""
     out = []
     for example in examples:
-        looks = look(example.pane, model)
-        out.append(
-            Judged(
-                example,
-                refined(example.pane, looks.best.upper, above=True),
-                refined(example.pane, looks.best.lower, above=False),
-                describe(looks, candidates(example.pane)),
-            )
-        )
+        pane = example.pane
+        looks, classical = look(pane, model), candidates(pane)
+        chosen = ranked(looks, classical)[0]
+        upper, lower = refined(pane, chosen.upper, above=True), refined(pane, chosen.lower, above=False)
+        out.append(Judged(example, upper, lower, describe(looks, chosen, classical)))
     return out
 
 
