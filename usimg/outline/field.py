@@ -7,6 +7,7 @@ its grey levels with drawn-over pixels filled from beside them, and a mask of wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,9 @@ class Pane:
         return r0 - 0.5 <= row < r1 - 0.5 and c0 - 0.5 <= col < c1 - 0.5
 
 
-def panes(frame: Frame) -> list[Pane]:
+# A view asks once per structure, a box once per box: the frame last looked at is kept.
+@lru_cache(maxsize=2)
+def panes(frame: Frame) -> tuple[Pane, ...]:
     """The tissue pictures of a frame, largest first; none where nothing usable is shown."""
     area = np.asarray(frame.scan_area, dtype=bool)
     overlays = np.asarray(frame.overlays, dtype=bool) & area
@@ -82,7 +85,7 @@ def panes(frame: Frame) -> list[Pane]:
         drawn = overlays[box[0] : box[2], box[1] : box[3]]
         gray = frame.gray[box[0] : box[2], box[1] : box[3]].astype(np.float32)
         found.append(Pane(_filled(gray, drawn), usable, drawn, box, index))
-    return found
+    return tuple(found)
 
 
 def _filled(gray: FloatArray, drawn: BoolArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from usimg.outline.field import Pane
@@ -31,13 +32,13 @@ class Prompt:
         return "click" if self.box is None else "box"
 
 
-def prompts_of(request: Request, found: list[Pane]) -> list[Prompt | str]:
+def prompts_of(request: Request, found: Sequence[Pane]) -> list[Prompt | str]:
     """Every click, then every box of a request; those of no use as the reason why."""
     clicks = [_placed_seed(request, found, seed) for seed in request.seeds or ()]
     return clicks + [_placed_box(request, found, box) for box in request.boxes or ()]
 
 
-def _placed_seed(request: Request, found: list[Pane], seed: Seed) -> Prompt | str:
+def _placed_seed(request: Request, found: Sequence[Pane], seed: Seed) -> Prompt | str:
     fault = seed_fault(seed, request.frame.shape)
     pane = next((p for p in found if p.holds(*seed)), None)
     if fault or pane is None:
@@ -45,7 +46,7 @@ def _placed_seed(request: Request, found: list[Pane], seed: Seed) -> Prompt | st
     return Prompt(pane, None, (seed[0] - pane.box[0], seed[1] - pane.box[1]))
 
 
-def _placed_box(request: Request, found: list[Pane], box: Box) -> Prompt | str:
+def _placed_box(request: Request, found: Sequence[Pane], box: Box) -> Prompt | str:
     inside, fault = clipped(box, request.frame.shape)
     if inside is None:
         return fault

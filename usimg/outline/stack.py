@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -211,10 +212,16 @@ def skin(pane: Pane, fascia: Array) -> Array:
     return np.minimum(inner_edge(pane, *line, "below"), fascia - 1.0)
 
 
+# All structures of a view come from one search.
+@lru_cache(maxsize=4)
+def _stacks(pane: Pane, view: str) -> list[Stack]:
+    return view_layers(pane, anatomy.view(view))
+
+
 def view_layer(pane: Pane, view: anatomy.View, template: Roi) -> list[Roi]:
     """One structure of a view as a Roi, the next best in its ``alternatives``; none when it is not found."""
     rois = []
-    for stack in view_layers(pane, view):
+    for stack in _stacks(pane, view.name):
         if template.structure in stack.edges:
             upper, lower = stack.edges[template.structure]
             named = replace(template, flags=stack.flags)
