@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from usimg.cli import advanced, cluster, export, extract, info, measure, review
+from usimg.cli import advanced, cluster, export, extract, index, info, measure, review
 from usimg.cli.screen import Exit, complain
 from usimg.errors import UsimgError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("info")(info.info)
 app.command("measure")(measure.measure)
+app.command("index")(index.index)
 app.command("extract")(extract.extract)
 app.command("review")(review.review)
 app.command("cluster")(cluster.cluster)

@@ -157,7 +157,7 @@ def _same_name_pairs(bearers: Mapping[str, set[str]], telling: set[str]) -> set[
 def _among(one: Patient, other: Patient) -> bool:
     for place in one.sessions.keys() & other.sessions.keys():
         (a0, a1), (b0, b1) = one.sessions[place], other.sessions[place]
-        if (a0 <= b0 and b1 <= a1) or (b0 <= a0 and a1 <= b1):
+        if a0 < b0 <= b1 < a1 or b0 < a0 <= a1 < b1:
             return True
     return False
 

@@ -1,0 +1,84 @@
+"""The page of an index: what an archive holds, under study ids; no name, no path, no picture."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from usimg import anatomy
+from usimg.errors import AnatomyUnknown
+from usimg.pages import render, write_page
+from usimg.study.recognition import CERTAINTY
+
+if TYPE_CHECKING:
+    from usimg.extract.index import Index
+
+# What says what a picture shows, in the order of its weight.
+EVIDENCE = {
+    "manifest": "a person labelled it",
+    "structure": "the command line names it",
+    **CERTAINTY,
+}
+
+
+def index_page(found: Index, path: str | os.PathLike[str], *, absent: int = 0) -> Path:
+    """Write the page of an index.
+
+    Parameters
+    ----------
+    found : Index
+    path : path
+        Where the page goes; it is written whole or not at all.
+    absent : int
+        Scans of the study that are neither in the archive nor where they were.
+
+    Returns
+    -------
+    Path
+        Where the page lies.
+    """
+    html = render(
+        "usimg.report",
+        "index.html.j2",
+        found=found,
+        recognised=_recognised(found),
+        evidence=[
+            (by, words)
+            for by, words in EVIDENCE.items()
+            if any(p.recognised_by == by for p in found.pictures)
+        ],
+        unverified=sum(not entry.verified for entry in found.protocol.entries),
+        refused=sum(bool(file.refused) for file in found.survey.files),
+        excluded=Counter(why for _, why in found.survey.excluded),
+        alike=_alike(found),
+        absent=absent,
+        words=_words,
+    )
+    return write_page(path, html)
+
+
+def _recognised(found: Index) -> list[tuple[str, str, dict[str, int]]]:
+    """(label, side, pictures by evidence), in alphabetical order."""
+    rows: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for (what, side, by), count in found.recognised.items():
+        rows[(_label(what), side)][by] = count
+    return [(label, side, counts) for (label, side), counts in sorted(rows.items())]
+
+
+def _alike(found: Index) -> list[tuple[str, str, str]]:
+    """Pairs under study ids: the patients' own stay on the screen."""
+    subject = {patient: name for name, patients in found.patients.items() for patient in patients}
+    return [(subject.get(a.one, ""), subject.get(a.other, ""), a.why) for a in found.alike]
+
+
+def _label(name: str) -> str:
+    try:
+        return anatomy.find(name).label
+    except AnatomyUnknown:
+        return _words(name)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
