@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usimg.outline.layers import Candidates
+from usimg.outline.model import fitted
 from usimg.outline.network import INPUT_SHAPE, Answer, Edges
 
 Array = NDArray[np.float64]
@@ -141,7 +142,11 @@ def _margin(best: Edges, other: Edges) -> float:
 
 
 def _classical(best: Edges, found: Candidates) -> tuple[float, float, float]:
-    """(distance of the nearest line from each edge, share of depth; log10 probability of that pair)."""
+    """(distance of the nearest line from each edge, share of depth; log10 probability of that pair).
+
+    The probability is the lowest that any of the line search's voices gives: each was fitted without one kind
+    of machine, so one of them is as blind to a labelled machine as all are to a new one.
+    """
     lines = found.lines.rows
     if not len(lines):
         return 0.2, 0.2, -3.0
@@ -153,5 +158,5 @@ def _classical(best: Edges, found: Candidates) -> tuple[float, float, float]:
     lower = np.abs(shown - (best.lower / INPUT_SHAPE[0] + 0.01)).mean(axis=1)
     pair = (found.pairs.upper == upper.argmin()) & (found.pairs.lower == lower.argmin())
     on_lines = pair.any() and max(upper.min(), lower.min()) < OFF_LINE
-    likely = float(found.probability[pair][0]) if on_lines else 0.0
+    likely = float(fitted().heard(found.pairs.features)[pair].min()) if on_lines else 0.0
     return float(upper.min()), float(lower.min()), float(np.log10(np.clip(likely, 1e-3, 1.0)))
