@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,23 +11,46 @@ import typer
 from usimg.cli.screen import Exit, complain, print_json, say
 
 
+class CsvLocale(StrEnum):
+    """How CSV files write numbers."""
+
+    international = "en"
+    german = "de"
+
+
 def export(
     study: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the study.")],
     *,
     include_unvalidated: Annotated[
         bool, typer.Option("--include-unvalidated", help="Patient rows take outlines nobody validated.")
     ] = False,
+    excel: Annotated[
+        bool, typer.Option("--excel/--no-excel", help="Write study.xlsx, a workbook for people.")
+    ] = True,
+    redcap: Annotated[
+        bool, typer.Option("--redcap", help="Write a REDCap import and its dictionary.")
+    ] = False,
+    csv_locale: Annotated[
+        CsvLocale, typer.Option(help="de: semicolons and decimal commas, as Excel in German opens them.")
+    ] = CsvLocale.international,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write current.parquet, measurements.csv, wide.csv and failures.csv into the study's exports folder.
+    """Write the study's tables into its exports folder: Parquet, CSV (long and wide), Excel, REDCap.
 
-    Example: usimg export my_study
+    Example: usimg export my_study --csv-locale de
     """
     from usimg.study import Study
     from usimg.study.exports import export as write_exports
+    from usimg.study.tables import RULE, RULE_UNVALIDATED
 
-    exported = write_exports(Study.open(study), include_unvalidated=include_unvalidated)
-    for problem in exported.problems:
+    exported = write_exports(
+        Study.open(study),
+        include_unvalidated=include_unvalidated,
+        excel=excel,
+        redcap=redcap,
+        locale="de" if csv_locale is CsvLocale.german else "",
+    )
+    for problem in (*exported.problems, *exported.notes):
         complain(problem, "yellow")
     if as_json:
         print_json(
@@ -35,7 +59,10 @@ def export(
                 "rows": exported.rows,
                 "counted": exported.counted,
                 "patient_rows": exported.patient_rows,
+                "rule": RULE,
+                "include_unvalidated": include_unvalidated,
                 "problems": exported.problems,
+                "notes": exported.notes,
             }
         )
     else:
@@ -43,6 +70,7 @@ def export(
             f"{exported.rows} measurements, {exported.counted} count, {exported.patient_rows} patient rows:"
             f" {exported.folder}"
         )
+        say(f"{RULE} {RULE_UNVALIDATED}" if include_unvalidated else RULE)
     if not exported.rows:
         raise typer.Exit(Exit.NOTHING_FOUND)
     if exported.problems:

@@ -62,15 +62,18 @@ class Wide:
     left_out : DataFrame
         ``subject, visit, structure, site, side, feature, reason``: one row per value that could
         have been and is not.
-    values : DataFrame
+    long : DataFrame
         One row per value of ``table``: its ``value_id``, place, ``feature``, ``column``, ``value``,
-        ``n`` (repeats), ``sd`` (between repeats; NaN of one), counts by state, ``inputs``
+        ``n`` (repeats), ``sd`` (between repeats; NaN of one), ``rule``, counts by state, ``inputs``
         (measurement ids).
+    counting : DataFrame
+        The rows behind them, with ``measurement_id``.
     """
 
     table: pd.DataFrame
     left_out: pd.DataFrame
-    values: pd.DataFrame
+    long: pd.DataFrame
+    counting: pd.DataFrame
 
 
 def counted(
@@ -175,9 +178,10 @@ def wide(current: pd.DataFrame) -> Wide:
         means.loc[mixed, feature] = float("nan")
         why = "repeats from different devices" if rule == "device" else "repeats measured by different rules"
         left_out.append(_left(places.loc[mixed], feature, why))
+    counting = counting.assign(measurement_id=measurement_ids(counting))
     values = _long(means, spread, number, places, counting)
     gone = pd.concat(left_out, ignore_index=True)[[*KEY, "feature", "reason"]]
-    return Wide(_spread(values), gone, values)
+    return Wide(_spread(values), gone, values, counting)
 
 
 def _long(
@@ -196,9 +200,14 @@ def _long(
     for state in STATES_THAT_COUNT:
         so = (counting["state"] == state).groupby(counting["place"]).sum()
         values[f"n_{state}"] = so.reindex(values["place"]).to_numpy().astype("int64")
-    values = values.join(places, on="place")
-    ids = pd.Series(measurement_ids(counting), index=counting.index, dtype=object)
-    inputs = ids.groupby(counting["place"]).agg(tuple)
+    values = values.join(places, on="place").astype(dict.fromkeys(KEY, object))
+    values["rule"] = ""
+    for feature, rule in RULE_OF.items():
+        if rule != "device":
+            where = values["feature"] == feature
+            rules = counting.groupby("place")[rule].first()
+            values.loc[where, "rule"] = rules.reindex(values.loc[where, "place"]).fillna("").to_numpy()
+    inputs = counting.groupby("place")["measurement_id"].agg(tuple)
     values["inputs"] = inputs.reindex(values["place"]).to_numpy()
     names = zip(*(values[name] for name in (*KEY, "feature")), strict=True)
     values["value_id"] = [
