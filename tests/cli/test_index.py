@@ -42,3 +42,25 @@ def test_index_reads_the_studys_protocol_words_and_devices(usimg_command, make_d
     assert facts["recognised"] == [{"shows": "anterior_thigh", "side": "left", "by": "tags", "pictures": 1}]
     assert "anterior_thigh left: 1 of 3" in facts["visits"][0]["missing"]
     assert facts["devices"][0]["gain_db"] == "50.5 (declared)"
+
+
+def test_label_makes_a_sheet_that_extract_takes(usimg_command, installed, make_dicom, archive, tmp_path):
+    make_dicom(archive / "oberarm_links.dcm")
+    study = tmp_path / "study"
+    said = usimg_command("index", archive, "--study", study, "--label")
+    table = study / "private" / "labels.xlsx"
+    assert f"--manifest {table}" in said.out
+    assert table.with_suffix(".html").is_file()
+    done = usimg_command(
+        "extract", archive, "--study", study, "--manifest", table, "--segmenter", "square", "--json"
+    )
+    assert json.loads(done.out)["labelled"] == 1
+
+
+def test_the_studys_own_manifest_holds_when_none_is_given(usimg_command, make_dicom, archive, tmp_path):
+    make_dicom(archive / "a.dcm")
+    study = tmp_path / "study"
+    usimg_command("index", archive, "--study", study)
+    (study / "private" / "manifest.csv").write_text("file;view;side\na.dcm;Oberarm;L\n")
+    facts = json.loads(usimg_command("index", archive, "--study", study, "--json").out)
+    assert facts["recognised"] == [{"shows": "upper_arm", "side": "left", "by": "manifest", "pictures": 1}]

@@ -6,13 +6,17 @@ import shutil
 import subprocess
 import sys
 
+import openpyxl
 import pytest
+from pydicom.dataset import Dataset
 
 from usimg.extract.index import as_json, index
 from usimg.extract.labels import Labelling
+from usimg.extract.labelsheet import sheet_lines, write_sheet
 from usimg.extract.moved import find_moved
 from usimg.extract.surveying import sha256, survey
 from usimg.report.index_page import index_page
+from usimg.report.label_page import label_page
 from usimg.study.manifest import read_manifest
 from usimg.study.private import Source, SubjectIds
 from usimg.study.protocol import parse
@@ -150,3 +154,55 @@ def test_an_index_is_plain_json_and_decodes_nothing(picture, archive):
         "assert 'cv2' not in sys.modules and 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_sheet_holds_what_is_not_labelled_and_comes_back_as_a_manifest(picture, archive, tmp_path):
+    picture("a.dcm", SeriesDescription="biceps left")
+    picture("b.dcm")
+    picture("oberschenkel_rechts.dcm")
+    subjects = Labelling(subjects=SUBJECTS)
+    lines = sheet_lines(index(archive, subjects))
+    assert [line.picture.file for line in lines] == ["b.dcm", "oberschenkel_rechts.dcm"]
+    table = write_sheet(lines, tmp_path)
+    book = openpyxl.load_workbook(table)
+    sheet = book["labels"]
+    column = {cell.value: cell.column for cell in sheet[1]}
+    assert sheet.cell(3, column["view"]).value == "anterior_thigh"
+    sheet.cell(2, column["view"]).value, sheet.cell(2, column["side"]).value = "Oberarm", "L"
+    book.save(table)
+    filled = index(archive, Labelling(manifest=read_manifest(table), subjects=SUBJECTS))
+    assert filled.recognised == {
+        ("biceps_brachii", "left", "tags"): 1,
+        ("upper_arm", "left", "manifest"): 1,
+        ("anterior_thigh", "right", "manifest"): 1,
+    }
+    assert {p.label.subject for p in filled.pictures} == {"A01"}
+    assert sheet_lines(filled) == []
+
+
+def test_a_filled_sheet_is_never_overwritten(picture, archive, tmp_path):
+    picture("a.dcm")
+    lines = sheet_lines(index(archive, Labelling(subjects=SUBJECTS)))
+    first, second = write_sheet(lines, tmp_path), write_sheet(lines, tmp_path)
+    assert (first.name, second.name) == ("labels.xlsx", "labels-2.xlsx")
+
+
+def test_each_panel_of_a_dual_image_has_a_line_and_a_thumbnail_of_its_own(picture, archive, tmp_path):
+    def region(c0, c1):
+        box = Dataset()
+        box.RegionSpatialFormat, box.RegionDataType, box.RegionFlags = 1, 1, 0
+        box.RegionLocationMinX0, box.RegionLocationMinY0 = c0, 0
+        box.RegionLocationMaxX1, box.RegionLocationMaxY1 = c1, 95
+        box.PhysicalUnitsXDirection = box.PhysicalUnitsYDirection = 3
+        box.PhysicalDeltaX = box.PhysicalDeltaY = 0.01
+        return box
+
+    picture("a.dcm", SequenceOfUltrasoundRegions=[region(0, 40), region(48, 95)])
+    found = index(archive, Labelling(subjects=SUBJECTS))
+    lines = sheet_lines(found)
+    assert [line.region for line in lines if line.picture.file == "a.dcm"] == [0, 1]
+    page = label_page(lines, archive, tmp_path / "labels.html", table="labels.xlsx").read_text(
+        encoding="utf-8"
+    )
+    assert page.count("data:image/jpeg") == 2
+    assert "ALS1" in page

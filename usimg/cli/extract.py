@@ -49,6 +49,8 @@ def extract(
     A manifest has a column file (name or pattern) and, as far as known, frame, region, subject, visit,
     view or structure, site, side, plane, state, repeat, operator, row_mm, col_mm, exclude, reason.
 
+    Without --manifest the study's own holds: private/manifest.csv or .xlsx.
+
     Example: usimg extract scans/ --study my_study --manifest labels.csv
     """
     from usimg import anatomy
@@ -56,7 +58,7 @@ def extract(
     from usimg.extract import Labelling, extract_archive
     from usimg.study import Study
     from usimg.study.exports import export
-    from usimg.study.manifest import read_manifest
+    from usimg.study.manifest import own_manifest, read_manifest
     from usimg.study.recognition import Words
 
     if structure:
@@ -64,8 +66,9 @@ def extract(
             anatomy.find(structure)
         except AnatomyUnknown as error:
             raise typer.BadParameter(str(error), param_hint="--structure") from None
-    labels = read_manifest(manifest) if manifest is not None else None
     opened = _open(Study, study, archive)
+    manifest = manifest or own_manifest(opened.private)
+    labels = read_manifest(manifest) if manifest is not None else None
     words = Words.read(opened.root / "labels.toml")
     surveyed = _survey(archive, Labelling(structure, labels, opened.subjects, words))
     if not as_json:

@@ -31,36 +31,49 @@ def index(
         typer.Option(exists=True, dir_okay=False, help="CSV or Excel: which file shows what, of whom."),
     ] = None,
     gap: Annotated[int, typer.Option(min=1, help="Visits closer than this many days are listed.")] = 14,
+    label: Annotated[
+        bool, typer.Option("--label", help="Make a sheet of thumbnails and an Excel table to fill in.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what is in a folder of scans: patients, visits, devices, what is recognised and what is missing.
 
     Reads headers only. With --study it writes a page into the study and finds scans again that moved.
+    --label puts a table of what is not labelled into the study's private folder: fill it in and give it to
+    usimg extract --manifest.
 
     Example: usimg index scans/ --study my_study
     """
     from usimg.extract.index import as_json as plain
     from usimg.extract.labels import Labelling
-    from usimg.study.manifest import read_manifest
+    from usimg.study.manifest import own_manifest, read_manifest
     from usimg.study.private import SubjectIds
 
+    if label and study is None:
+        raise typer.BadParameter(
+            "the sheet goes into a study's private folder: give --study", param_hint="--label"
+        )
     opened = _study(study, archive)
+    manifest = manifest or (own_manifest(opened.private) if opened is not None else None)
     labels = read_manifest(manifest) if manifest is not None else None
     # Without a study there is no key: the names that this run gives to subjects are this run's alone.
     subjects = opened.subjects if opened is not None else SubjectIds({}, secrets.token_bytes(32))
     found = _look(archive, opened, Labelling(manifest=labels, subjects=subjects), gap)
     moved = _moved(opened, found)
     page = _page(opened, found, moved)
+    sheet = _sheet(opened, found) if label and opened is not None else None
     if as_json:
         facts = plain(found)
         if moved is not None:
             facts |= {"found_again": dict(moved.found), "absent": list(moved.absent)}
-        print_json(facts | {"page": None if page is None else str(page)})
+        print_json(facts | {"page": page, "sheet": sheet})
     else:
         _show(found)
         _show_moved(moved)
         if page is not None:
             say(f"page     {page}", "bold")
+        if label:
+            _show_sheet(sheet, archive, study)
     if not found.survey.files:
         complain(f"{archive}: no scan found; usimg reads DICOM, PNG, TIFF, JPEG, BMP and WebP")
         raise typer.Exit(Exit.NOTHING_FOUND)
@@ -115,6 +128,39 @@ def _page(study: Study | None, found: Index, moved: Moved | None) -> Path | None
     return index_page(
         found, study.exports / "index.html", absent=len(moved.absent) if moved is not None else 0
     )
+
+
+def _sheet(study: Study, found: Index) -> Path | None:
+    """The table to fill in, with its page beside it; None when nothing is left to label."""
+    from usimg.extract.labelsheet import LIMIT, sheet_lines, write_sheet
+    from usimg.report.label_page import label_page
+
+    lines = sheet_lines(found)
+    if not lines:
+        return None
+    if len(lines) > LIMIT:
+        complain(
+            f"the sheet takes {LIMIT} of {len(lines)} pictures; label these, and ask for the next", "yellow"
+        )
+    table = write_sheet(lines[:LIMIT], study.private)
+    with err().status("drawing thumbnails") as status:
+        label_page(
+            lines[:LIMIT],
+            found.survey.root,
+            table.with_suffix(".html"),
+            table=table.name,
+            on_picture=lambda n: status.update(f"drawing thumbnails: {n}"),
+        )
+    return table
+
+
+def _show_sheet(sheet: Path | None, archive: Path, study: Path | None) -> None:
+    if sheet is None:
+        say("nothing is left to label")
+        return
+    say(f"pictures {sheet.with_suffix('.html')}")
+    say(f"table    {sheet}", "bold")
+    say(f"then     usimg extract {archive} --study {study} --manifest {sheet}")
 
 
 def _show(found: Index) -> None:
@@ -219,7 +265,8 @@ def _table(title: str, names: tuple[str, ...], rows: list[Any]) -> None:
         return
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     for name in names:
-        table.add_column(name, overflow="fold", justify="right" if name in ("pictures", "recognised") else "left")
+        figures = name in ("pictures", "recognised")
+        table.add_column(name, overflow="fold", justify="right" if figures else "left")
     for row in rows:
         table.add_row(*(Text(safe(cell)) for cell in row))
     out().print(table)

@@ -42,8 +42,8 @@ class Picture:
         What file name or order suggest where the label says nothing.
     kind : str
         In words, from the regions of the header.
-    panels : int
-        Pictures beside each other in the frame.
+    panels : tuple of int
+        Numbers of the regions that show tissue: several are pictures beside each other.
     scale_reason : str
         Why it has no scale; empty when it has one.
     order : tuple
@@ -54,7 +54,7 @@ class Picture:
     label: Label
     proposal: Proposal | None
     kind: str
-    panels: int
+    panels: tuple[int, ...]
     frames: int
     scale_reason: str
     settings: Settings
@@ -164,7 +164,7 @@ class _Seen:
     study_date: str
     acquired_at: str
     kind: str
-    panels: int
+    panels: tuple[int, ...]
     scale_reason: str
     settings: Settings
 
@@ -259,7 +259,7 @@ def _seen(scan: Scan, declared: Sequence[Declared]) -> _Seen:
         study_date=header.study_date or "",
         acquired_at=header.acquired_at or "",
         kind=kind_of(scan),
-        panels=len(first.tissue_regions) if first is not None else 0,
+        panels=tuple(sorted(r.index for r in first.tissue_regions)) if first is not None else (),
         scale_reason=first.calibration_reason if first is not None else "",
         settings=settings_of(header, first, declared, _date(header)),
     )

@@ -15,6 +15,8 @@ from usimg.study.recognition import CERTAINTY
 if TYPE_CHECKING:
     from usimg.extract.index import Index
 
+# Of what a visit lacks this many stand open; more fold away.
+LISTED = 4
 # What says what a picture shows, in the order of its weight.
 EVIDENCE = {
     "manifest": "a person labelled it",
@@ -55,6 +57,7 @@ def index_page(found: Index, path: str | os.PathLike[str], *, absent: int = 0) -
         alike=_alike(found),
         absent=absent,
         words=_words,
+        listed=LISTED,
     )
     return write_page(path, html)
 

@@ -60,7 +60,7 @@ COLUMNS = (
     "reason",
 )
 # What a labelling sheet shows beside what is to be filled in: for people, not read.
-SHOWN = ("picture", "evidence")
+SHOWN = ("picture", "patient", "taken", "evidence")
 STATES = ("", "relaxed", "contracted", "end_expiration", "end_inspiration", "max_inspiration")
 YES = {"yes": True, "ja": True, "x": True, "1": True, "true": True}
 NO = {"": False, "no": False, "nein": False, "0": False, "false": False}
@@ -177,6 +177,20 @@ class Manifest:
             )
         if replace(a, spacing=None) == replace(b, spacing=None):
             raise StudyRefused(f"{self.name} lines {one.line} and {other.line} say the same of one file")
+
+
+def own_manifest(private: Path) -> Path | None:
+    """The study's own manifest, ``private/manifest.csv`` or ``.xlsx``; None when it has none.
+
+    Raises
+    ------
+    StudyRefused
+        There are both.
+    """
+    found = [path for path in (private / "manifest.csv", private / "manifest.xlsx") if path.is_file()]
+    if len(found) > 1:
+        raise StudyRefused(f"{private} holds manifest.csv and manifest.xlsx; keep one of them")
+    return found[0] if found else None
 
 
 def read_manifest(path: str | Path) -> Manifest:

@@ -94,8 +94,9 @@ class Missing:
     found: int
 
     def __str__(self) -> str:
-        """In words, e.g. ``upper_arm left: 1 of 3``."""
-        place = " ".join(part for part in (self.entry.what, self.entry.site, self.side) if part)
+        """In words, e.g. ``upper_arm left: 1 of 3``; a muscle at rest is not said to be."""
+        state = "" if self.entry.state == "relaxed" else self.entry.state
+        place = " ".join(part for part in (self.entry.what, self.entry.site, self.side, state) if part)
         return f"{place}: {self.found} of {self.entry.repeats}"
 
 
