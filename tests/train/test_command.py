@@ -16,6 +16,7 @@ from .conftest import layered, write_folder
 SHORT = Plan(steps=2, batch=2, watch_every=2, phantom_count=2)
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_network_that_segment_uses(torch, require, tmp_path):
     require("module:onnxscript", package="the extra train")
     folder = write_folder(tmp_path / "set", [layered(k, device="A" if k % 2 else "B") for k in range(1, 7)])
