@@ -218,7 +218,7 @@ def inside_polygon(gray: NDArray[np.float32], outer: Array) -> Array:
     shoulder = ndimage.gaussian_filter1d(inner_shoulder(gray, frame, outermost), 1.5, mode="wrap")
     share = np.interp(angle, ANGLES, shoulder, period=2 * np.pi)
     middle = np.array([frame.row, frame.col])
-    return middle + share[:, None] * (outer - middle)
+    return np.asarray(middle + share[:, None] * (outer - middle))
 
 
 def inner_shoulder(gray: NDArray[np.float32], frame: PolarFrame, radius: Array) -> Array:
@@ -238,8 +238,7 @@ def inner_shoulder(gray: NDArray[np.float32], frame: PolarFrame, radius: Array) 
     gain = rise / (np.abs(rise).mean() + 1e-6) - 4.0 * (1.0 - share - 0.1) ** 2 / 0.04
     gain = ndimage.gaussian_filter1d(gain, 1.5, axis=0, mode="wrap")
     best = share[gain.argmax(axis=1)]
-    steady: Array = ndimage.median_filter(best, 9, mode="wrap")
-    return steady
+    return np.asarray(ndimage.median_filter(best, 9, mode="wrap"), np.float64)
 
 
 def click_boxes(seed: tuple[float, float]) -> list[Box]:
