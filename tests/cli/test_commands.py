@@ -238,14 +238,39 @@ def test_cluster_reads_a_csv_and_says_that_it_shows_no_groups(usimg_command, pat
     assert "k = 2" in said.out
     assert "no groups shown" in said.out
     labels = pd.read_csv(tmp_path / "out" / "labels.csv")
-    assert labels["label"].tolist() == ["Mild"] * 4 + ["Severe"] * 4
+    assert labels["part"].tolist() == ["lower part of severity"] * 4 + ["upper part of severity"] * 4
     assert (tmp_path / "out" / "phenotypes.html").exists()
 
 
 def test_cluster_as_json(usimg_command, patients):
     result = json.loads(usimg_command("cluster", patients, "--json").out)
-    assert result["k"] == 2
+    assert (result["k"], result["parts"]) == (1, 2)
     assert result["labels"]["P7"] == "Severe"
+
+
+def test_cluster_of_a_synthetic_cohort_claims_groups_once_device_and_sex_are_known(usimg_command, tmp_path):
+    folder = tmp_path / "cohort"
+    assert usimg_command("advanced", "simulate", "cohort", "--patients", "300", "-o", folder).code == 0
+    alone = usimg_command("cluster", folder / "features.csv")
+    assert "separated, not checked for device, sex" in alone.out
+    known = usimg_command(
+        "cluster", folder / "features.csv", "--clinical", folder / "clinical.csv", "--out", tmp_path / "out"
+    )
+    assert known.code == 0
+    assert "groups" in known.out.splitlines()
+    labels = pd.read_csv(tmp_path / "out" / "labels.csv").set_index("subject")["part"]
+    truth = pd.read_csv(folder / "truth.csv").set_index("subject")["group"]
+    assert (labels == truth).mean() > 0.95
+
+
+def test_features_left_out_for_one_reason_are_one_line(usimg_command, patients):
+    head, *lines = patients.read_text("cp1252").splitlines()
+    empty = [f"soleus__{site}__left__csa_mm2" for site in ("a", "b", "c", "d", "e", "f")]
+    rows = [";".join([head, *empty]), *(line + ";" * len(empty) for line in lines)]
+    patients.write_text("\n".join(rows), encoding="cp1252")
+    said = usimg_command("cluster", patients)
+    assert said.err.count("left out") == 1
+    assert "6 features" in said.err
 
 
 def test_cluster_asks_which_visit(usimg_command, tmp_path):

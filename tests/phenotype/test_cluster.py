@@ -60,24 +60,26 @@ def test_column_names_of_the_study_give_the_roles_without_help():
     assert (result.labels == truth).mean() > 0.97
 
 
-def test_no_claim_of_groups_is_made_even_where_groups_are_planted():
+def test_no_groups_are_claimed_where_nobody_said_which_device_and_sex():
     table, roles, _ = cohort(d=6.0)
     result = usimg.cluster(table, roles=roles)
-    assert result.claim == "no groups shown"
-    assert result.p_value is None
+    assert result.claim == "separated, not checked for device, sex"
+    assert result.k == 2
+    assert result.p_value < 0.01
     assert not result.label_supported.any()
     assert result.label_supported.index.equals(table.index)
-    assert all(outcome.startswith("not run") for outcome in result.checks.values())
-    assert f"{result.silhouette:.2f}" in result.reason
+    assert result.checks["separation"].startswith("passed")
+    assert result.checks["device"].startswith("not run")
 
 
 def test_a_mere_gradient_gives_what_the_reason_says_it_gives():
     for seed in range(5):
         table, roles = gradient(seed=seed)
         result = usimg.cluster(table, roles=roles)
-        assert result.k == 2
+        assert max(result.silhouettes, key=result.silhouettes.get) == 2
         assert 0.15 <= result.silhouette <= 0.30
-        assert result.claim == "no groups shown"
+        assert (result.claim, result.k) == ("no groups shown", 1)
+        assert set(result.labels) == {"Mild", "Severe"}
 
 
 def test_small_cohorts_of_a_mere_gradient_scatter_as_the_reason_says():

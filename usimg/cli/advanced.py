@@ -9,14 +9,14 @@ import typer
 
 from usimg.cli.screen import say
 
-app = typer.Typer(no_args_is_help=True, help="Simulated scans with known truth.")
-simulate = typer.Typer(no_args_is_help=True, help="Write simulated scans whose truth is known.")
+app = typer.Typer(no_args_is_help=True, help="Simulated scans and cohorts with known truth.")
+simulate = typer.Typer(no_args_is_help=True, help="Write simulated scans or cohorts whose truth is known.")
 app.add_typer(simulate, name="simulate")
 
 
 @simulate.callback()
 def _simulate() -> None:
-    """Write simulated scans whose truth is known."""
+    """Write simulated scans or cohorts whose truth is known."""
 
 
 @simulate.command()
@@ -29,3 +29,23 @@ def samples(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) ->
 
     write(folder)
     say(f"written: {folder}")
+
+
+@simulate.command()
+def cohort(
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    *,
+    patients: Annotated[int, typer.Option(help="How many.")] = 454,
+    kind: Annotated[str, typer.Option(help="groups, gradient, skewed, flat, device_bimodal, ...")] = "groups",
+    missing: Annotated[float, typer.Option(help="Share of values that are missing.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
+) -> None:
+    """Write a synthetic cohort for usimg cluster: features.csv, clinical.csv, truth.csv.
+
+    Example: usimg advanced simulate cohort --patients 454 -o cohort
+    """
+    from usimg.simulate.cohorts import cohort as simulated
+    from usimg.simulate.cohorts import write
+
+    write(simulated(patients, kind, missing=missing, seed=seed), folder)
+    say(f"written: {folder} (synthetic; nothing in it was measured in a person)")

@@ -11,14 +11,30 @@ from usimg.cli.screen import complain, print_json, say
 from usimg.errors import StudyRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from usimg.phenotype import Phenotypes
+
+# Patients of a part, and names left out for one reason, that the console lists before it counts.
+LISTED = 12
+NAMED = 3
 
 
 def cluster(
     table: Annotated[Path, typer.Argument(exists=True, help="A study, or a CSV with a row per patient.")],
     *,
+    clinical: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="CSV by subject: device, sex, site, age, alsfrs_r, ..."
+        ),
+    ] = None,
+    assume_unconfounded: Annotated[
+        bool,
+        typer.Option("--assume-unconfounded", help="Claim groups although device or sex were not checked."),
+    ] = False,
     visit: Annotated[str, typer.Option(help="Which visit, where patients have several.")] = "",
     include_unvalidated: Annotated[
         bool, typer.Option("--include-unvalidated", help="Take outlines that nobody validated too.")
@@ -26,15 +42,16 @@ def cluster(
     out: Annotated[Path | None, typer.Option(help="Folder for the page and the labels.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Split patients by their measurements: k, silhouette, who is where, and why this shows no groups.
+    """Split patients by their measurements, and say whether they form groups or a continuum.
 
-    Example: usimg cluster my_study
+    Example: usimg cluster my_study --clinical clinical.csv --out phenotypes
     """
     from usimg.phenotype import cluster as split
 
     patients = _patients(table, visit, include_unvalidated=include_unvalidated)
     features, roles = _features(patients)
-    result = split(features, roles=roles)
+    facts = _clinical(clinical) if clinical is not None else None
+    result = split(features, facts, roles=roles, assume_unconfounded=assume_unconfounded)
     page = _write(result, out) if out is not None else None
     if as_json:
         print_json(_as_json(result, page))
@@ -80,6 +97,22 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
+def _clinical(path: Path) -> pd.DataFrame:
+    """What people know of each patient, by subject; columns of numbers as numbers."""
+    import pandas as pd
+
+    from usimg.study.delimited import number, read_rows
+
+    table = pd.DataFrame([row for _, row in read_rows(path, required=("subject",))])
+    table = table.replace("", None).set_index("subject")
+    for name in table.columns:
+        try:
+            table[name] = [float("nan") if text is None else number(text) for text in table[name]]
+        except ValueError:
+            continue  # words: a device, a sex
+    return table
+
+
 def _features(patients: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str] | None]:
     """The columns whose role is known; a table without any is taken as it is.
 
@@ -99,38 +132,63 @@ def _write(result: Phenotypes, folder: Path) -> Path:
     from usimg.study.delimited import write_rows
 
     folder.mkdir(parents=True, exist_ok=True)
+    columns = (result.parts, result.severity, result.stability, result.label_supported)
     rows = [
-        (str(patient), label, float(severity))
-        for patient, label, severity in zip(result.labels.index, result.labels, result.severity, strict=True)
+        (str(patient), part, float(severity), float(stable), "yes" if supported else "no")
+        for patient, part, severity, stable, supported in zip(result.labels.index, *columns, strict=True)
     ]
-    write_rows(folder / "labels.csv", ("subject", "label", "severity_sd"), rows)
+    header = ("subject", "part", "severity_sd", "stability", "part_supported")
+    write_rows(folder / "labels.csv", header, rows)
     return result.report(folder / "phenotypes.html")
 
 
 def _show(result: Phenotypes, page: Path | None) -> None:
     say(f"{len(result.labels)} patients, {len(result.roles)} features")
-    say(f"k = {result.k}, silhouette {result.silhouette:.2f}")
-    for label, members in result.labels.groupby(result.labels, sort=False):
-        say(f"  {label}: {', '.join(map(str, members.index))}")
     say(result.claim, "bold")
     say(result.reason)
+    say(f"k = {result.n_parts}, silhouette {result.silhouette:.2f}, {result.borderline.sum()} borderline")
+    for part in result.part_words:
+        members = result.parts.index[result.parts == part]
+        listed = ", ".join(map(str, members[:LISTED]))
+        more = f" and {len(members) - LISTED} more" if len(members) > LISTED else ""
+        say(f"  {part} ({len(members)}): {listed}{more}")
+    for name, outcome in result.checks.items():
+        say(f"  {name}: {outcome}")
     for note in result.notes:
         say(note)
     for kind, left_out in (("patient", result.excluded), ("feature", result.dropped)):
-        for name, why in left_out.items():
-            complain(f"{kind} {name} left out: {why}", "yellow")
+        for why, names in _by_reason(left_out).items():
+            complain(f"{_counted(kind, names)} left out: {why}", "yellow")
     if page is not None:
         say(f"page     {page}", "bold")
+
+
+def _by_reason(left_out: Mapping[Any, str]) -> dict[str, list[str]]:
+    """Names by why they were left out, the most frequent reason first."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        reasons.setdefault(why, []).append(str(name))
+    return dict(sorted(reasons.items(), key=lambda item: -len(item[1])))
+
+
+def _counted(kind: str, names: list[str]) -> str:
+    listed = ", ".join(names[:NAMED])
+    if len(names) == 1:
+        return f"{kind} {listed}"
+    return f"{len(names)} {kind}s ({listed}{', ...' if len(names) > NAMED else ''})"
 
 
 def _as_json(result: Phenotypes, page: Path | None) -> dict[str, Any]:
     return {
         "k": result.k,
+        "parts": result.n_parts,
+        "p_value": result.p_value,
         "silhouette": result.silhouette,
         "claim": result.claim,
         "reason": result.reason,
         "labels": {str(k): v for k, v in result.labels.items()},
         "severity_sd": {str(k): float(v) for k, v in result.severity.items()},
+        "stability": {str(k): float(v) for k, v in result.stability.items()},
         "label_supported": {str(k): bool(v) for k, v in result.label_supported.items()},
         "checks": result.checks,
         "excluded": {str(k): v for k, v in result.excluded.items()},

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
 from usimg.errors import StudyRefused
-from usimg.phenotype.result import CLAIM, NAMES, Phenotypes, checks_not_run
+from usimg.phenotype.claim import GROUPS, NO_GROUPS, STABLE, examine
+from usimg.phenotype.kmeans import kmeans
+from usimg.phenotype.result import NAMES, Phenotypes
+from usimg.phenotype.separation import ALPHA, FEWEST, cross_fitted_scores, dip_test
+from usimg.phenotype.silhouette import silhouettes
 from usimg.phenotype.table import ORIENTS, Prepared, prepare
 
 # Reference study: k = 2 to 5.
@@ -30,6 +32,7 @@ def cluster(
     *,
     roles: Mapping[str, str] | None = None,
     random_state: int = 0,
+    assume_unconfounded: bool = False,
 ) -> Phenotypes:
     """Split patients by their measurements, and say what that does and does not show.
 
@@ -39,12 +42,16 @@ def cluster(
         One row per patient (index), numeric columns. Names as the study's wide table writes them,
         ``structure__site__side__feature``, tell thickness from echo intensity.
     clinical : DataFrame, optional
-        The same patients; columns such as ``device``, ``sex``, ``site``, ``age``.
+        The same patients. ``device`` and ``sex`` are needed before groups can be claimed; ``site``,
+        ``onset``, ``visit_year``, ``age`` and ``height`` are looked at too, and the outcomes ``alsfrs_r``,
+        ``mmt`` and ``cmap``.
     roles : mapping, optional
         Column to ``"muscle_thickness"``, ``"muscle_echo"``, ``"muscle_csa"``, ``"nerve_csa"``,
         ``"fat"`` or ``"other"``, for names that the anatomy list does not know.
     random_state : int
-        Seed of the k-means starts.
+        Seed of the k-means starts, folds, permutations and subsamples.
+    assume_unconfounded : bool
+        Claim groups although device or sex could not be checked; the report says so.
 
     Returns
     -------
@@ -59,9 +66,11 @@ def cluster(
 
     Notes
     -----
-    k-means (Lloyd 1982; k-means++ starts) on z-scores; ``k`` of 2 to 5 by the largest mean silhouette
-    (Rousseeuw 1987). Severity is the first principal component in SD, and Severe the end that is
-    thinner and brighter; a label's number never orients.
+    k-means (Lloyd 1982; k-means++ starts) on z-scores. Severity is the first principal component in SD,
+    and Severe the end that is thinner and brighter; a label's number never orients. Whether there are
+    groups at all is asked of a dip test (Hartigan and Hartigan 1985) on axes that were found without the
+    patient they score, of all patients and with each known factor held constant. ``k`` is 1 where no
+    groups are shown; the labels are then those of two parts of a continuum.
 
     Examples
     --------
@@ -75,36 +84,46 @@ def cluster(
     ({'Mild': 20, 'Severe': 20}, 'no groups shown')
     """
     prepared = prepare(features, roles)
-    _check_clinical(clinical, prepared.standardised.index)
+    index = prepared.standardised.index
+    known = _clinical(clinical, index)
     X = prepared.standardised.to_numpy()
+    burden = _burden(prepared)
     with threadpool_limits(limits=1):  # a library call starts no threads; one thread sums in one order
         partitions = _partitions(X, random_state)
-        silhouettes = {k: float(silhouette_score(X, parts)) for k, parts in partitions.items()}
+        widths = {k: float(silhouettes(X, parts).mean()) for k, parts in partitions.items()}
         component, share = _first_component(X)
-    k = max(silhouettes, key=lambda k: (silhouettes[k], -k))
-
-    burden = _burden(prepared)
-    severity, notes = _oriented(component, burden)
-    labels = _named(partitions[k], burden)
+        severity, notes = _oriented(component, burden)
+        ranks = {k: _ranked(parts, burden) for k, parts in partitions.items()}
+        tests = examine(
+            X,
+            ranks[2] == 1,
+            severity,
+            known,
+            assume_unconfounded=assume_unconfounded,
+            random_state=random_state,
+        )
+        k = 1 if tests.claim == NO_GROUPS else _separated_parts(X, ranks, widths, random_state)
+    parts = max(k, 2)
+    labels = [NAMES[parts][rank] for rank in ranks[parts]]
+    supported = (tests.stability >= STABLE) & (tests.claim == GROUPS)
 
     order = [patient for patient in features.index if patient not in prepared.excluded]
-    index = prepared.standardised.index
     return Phenotypes(
         labels=pd.Series(labels, index=index, name="label").loc[order],
-        label_supported=pd.Series(data=False, index=order, name="label_supported"),
+        label_supported=pd.Series(supported, index=index, name="label_supported").loc[order],
         severity=pd.Series(severity, index=index, name="severity").loc[order],
-        claim=CLAIM,
+        stability=pd.Series(tests.stability, index=index, name="stability").loc[order],
+        claim=tests.claim,
         k=k,
-        silhouette=silhouettes[k],
-        silhouettes=silhouettes,
-        p_value=None,
-        checks=checks_not_run(clinical),
+        silhouettes=widths,
+        tests=tests,
         excluded=prepared.excluded,
         dropped=prepared.dropped,
         roles=prepared.roles,
         standardised=prepared.standardised.loc[order],
         first_component_share=share,
         random_state=random_state,
+        assume_unconfounded=assume_unconfounded,
         notes=notes,
     )
 
@@ -112,9 +131,27 @@ def cluster(
 def _partitions(X: FloatArray, random_state: int) -> dict[int, NDArray[np.int_]]:
     """k-means for every k that leaves three patients a part on average (two for k = 2)."""
     largest = max(2, min(MAX_K, len(X) // 3))
-    return {
-        k: KMeans(k, n_init=STARTS, random_state=random_state).fit_predict(X) for k in range(2, largest + 1)
-    }
+    everybody = np.ones((1, len(X)))
+    rng = np.random.default_rng(random_state)
+    return {k: kmeans(X, everybody, k, starts=STARTS, rng=rng).parts[0] for k in range(2, largest + 1)}
+
+
+def _separated_parts(
+    X: FloatArray, ranks: dict[int, NDArray[np.int_]], widths: dict[int, float], random_state: int
+) -> int:
+    """The k with the largest silhouette whose neighbours along severity are all separated; else 2."""
+    for k in sorted(widths, key=lambda k: (-widths[k], k)):
+        if k == 2:
+            return 2
+        rng = np.random.default_rng([random_state, k])
+        pairs = [ranks[k] == rank for rank in range(k - 1)]
+        neighbours = [pair | (ranks[k] == rank + 1) for rank, pair in enumerate(pairs)]
+        if all(
+            pair.sum() >= FEWEST and dip_test(cross_fitted_scores(X[pair], rng)).p <= ALPHA / (k - 1)
+            for pair in neighbours
+        ):
+            return k
+    return 2
 
 
 def _first_component(X: FloatArray) -> tuple[FloatArray, float]:
@@ -151,16 +188,17 @@ def _oriented(component: FloatArray, burden: FloatArray) -> tuple[FloatArray, tu
     return severity, ()
 
 
-def _named(parts: NDArray[np.int_], burden: FloatArray) -> list[str]:
-    """Names in order of mean burden: the thinnest and brightest part is the severe one."""
+def _ranked(parts: NDArray[np.int_], burden: FloatArray) -> NDArray[np.int_]:
+    """Ranks by mean burden: the thinnest and brightest part is the last."""
     count = int(parts.max()) + 1
     ranks = np.argsort(np.argsort([burden[parts == part].mean() for part in range(count)]))
-    return [NAMES[count][ranks[part]] for part in parts]
+    return np.asarray(ranks[parts], dtype=np.int_)
 
 
-def _check_clinical(clinical: pd.DataFrame | None, patients: pd.Index) -> None:
+def _clinical(clinical: pd.DataFrame | None, patients: pd.Index) -> pd.DataFrame:
+    """The clinical table in the order of the patients; without columns when there is none."""
     if clinical is None:
-        return
+        return pd.DataFrame(index=patients)
     if not isinstance(clinical, pd.DataFrame):
         raise StudyRefused(
             f"clinical is a {type(clinical).__name__}; it must be a pandas.DataFrame, one row per patient"
@@ -172,3 +210,4 @@ def _check_clinical(clinical: pd.DataFrame | None, patients: pd.Index) -> None:
         raise StudyRefused(
             "the clinical table and the features share no patient: both need the patient as their index"
         )
+    return clinical.reindex(patients)

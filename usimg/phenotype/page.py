@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from usimg.pages import render, write_page
 from usimg.phenotype.clustering import STARTS
-from usimg.phenotype.result import GRADIENT_SILHOUETTE, NAMES, Phenotypes, part_names
+from usimg.phenotype.result import NAMES, Phenotypes
 from usimg.phenotype.table import MAX_MISSING
+from usimg.phenotype.wording import GRADIENT_SILHOUETTE
 
 # Okabe-Ito: told apart by colour-blind people, and in grey print by their lightness.
 PART_COLOURS = {
@@ -41,12 +42,12 @@ LISTED = 50
 
 def write(result: Phenotypes, path: str | os.PathLike[str]) -> Path:
     """Write the page of a clustering."""
-    parts = part_names(result.k)
+    parts = result.part_words
     html = render(
         "usimg.phenotype",
         "phenotypes.html.j2",
         result=result,
-        parts=list(zip(parts, PART_COLOURS[result.k], _sizes(result), strict=True)),
+        parts=list(zip(parts, PART_COLOURS[result.n_parts], _sizes(result), strict=True)),
         severity=severity_histogram(result),
         profile=profile(result),
         silhouette=_silhouette_figure(result),
@@ -60,12 +61,12 @@ def write(result: Phenotypes, path: str | os.PathLike[str]) -> Path:
 
 def _ranks(result: Phenotypes) -> NDArray[np.int_]:
     """Rank of each patient's label (n,), 0 the least severe."""
-    names = NAMES[result.k]
+    names = NAMES[result.n_parts]
     return np.array([names.index(label) for label in result.labels], dtype=np.int_)
 
 
 def _sizes(result: Phenotypes) -> list[int]:
-    return [int(count) for count in np.bincount(_ranks(result), minlength=result.k)]
+    return [int(count) for count in np.bincount(_ranks(result), minlength=result.n_parts)]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def severity_histogram(result: Phenotypes) -> Histogram:
     width = 0.5
     first, last = np.floor(scores.min() / width), np.floor(scores.max() / width) + 1
     edges = np.arange(first, last + 1) * width
-    counts = np.stack([np.histogram(scores[ranks == part], edges)[0] for part in range(result.k)])
+    counts = np.stack([np.histogram(scores[ranks == part], edges)[0] for part in range(result.n_parts)])
     tops = counts.cumsum(axis=0)  # (parts, bins)
     bars = tuple(
         Bar(
@@ -106,7 +107,7 @@ def severity_histogram(result: Phenotypes) -> Histogram:
             int(tops[part, b]),
             part,
         )
-        for part in range(result.k)
+        for part in range(result.n_parts)
         for b in range(len(edges) - 1)
         if counts[part, b]
     )

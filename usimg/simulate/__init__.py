@@ -1,4 +1,4 @@
-"""Phantoms with truth: synthetic B-mode scans whose every edge, area and level is known.
+"""Phantoms with truth: synthetic B-mode scans whose every edge, area and level is known, and cohorts.
 
 >>> from usimg import simulate
 >>> phantom = simulate.upper_arm(seed=1, setup=simulate.Setup(shape=(300, 400)))
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from usimg.simulate.acoustics import Scanner
+from usimg.simulate.cohorts import Cohort, cohort
 from usimg.simulate.field import Display, Field
 from usimg.simulate.muscles import (
     anterior_lower_leg,
@@ -23,6 +24,7 @@ from usimg.simulate.phantom import Layer, Phantom, Section
 from usimg.simulate.stage import Person, Setup
 
 __all__ = [
+    "Cohort",
     "Display",
     "Field",
     "Layer",
@@ -33,6 +35,7 @@ __all__ = [
     "Setup",
     "anterior_lower_leg",
     "anterior_thigh",
+    "cohort",
     "hand_dorsal",
     "median_nerve_forearm",
     "median_nerve_wrist",
