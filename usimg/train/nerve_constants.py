@@ -17,8 +17,8 @@ from usimg.train.nerve_crops import moved
 from usimg.train.nerve_dataset import Labelled, Part
 from usimg.vision import cv2
 
-# Shares of "this" that are tried as the border, and where the search begins.
-LEVELS = tuple(float(v) for v in np.round(np.arange(0.30, 0.71, 0.05), 2))
+# Shares of "this" that are tried as the border.
+LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7)
 # An area error up to this is right; confidence is its probability.
 RIGHT = 0.15
 # A box's sides are off by this in the figures (the pilot's protocol).

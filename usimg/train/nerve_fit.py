@@ -207,6 +207,8 @@ class _Run:
         torch = require_torch()
         for group in self.optimiser.param_groups:
             group["lr"] = plan.rate_at(self.step)
+        # What is dropped depends on the step alone, as all else does.
+        torch.manual_seed(plan.seed * 1_000_003 + self.step)
         self.net.train()
         self.optimiser.zero_grad(set_to_none=True)
         given = torch.from_numpy(inputs).to(memory_format=torch.channels_last)
