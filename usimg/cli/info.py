@@ -26,6 +26,9 @@ def info(
     ] = None,
     *,
     scan: Annotated[str, typer.Option(help="Of a study: show where the scan of this hash lies.")] = "",
+    value: Annotated[
+        str, typer.Option(help="Of a study: where the value of this id comes from, on a page.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     itself: Annotated[
         bool, typer.Option("--self", help="What is installed here, and what is missing.")
@@ -33,14 +36,14 @@ def info(
 ) -> None:
     """Say what a scan is: kind of picture, device, frames, scale and where it comes from, what is wrong.
 
-    Example: usimg info scan.dcm
+    Example: usimg info scan.dcm, or usimg info my_study --value V2ABCDEFGHIJ
     """
     if itself:
         facts = _installed()
     elif path is None:
         raise typer.BadParameter("give a scan, a study, or --self")
     elif (path / "study.toml").is_file():
-        facts = _of_study(path, scan)
+        facts = _of_value(path, value) if value else _of_study(path, scan)
     else:
         facts = _of_file(path, as_json=as_json)
     if as_json:
@@ -156,6 +159,31 @@ def _of_study(path: Path, scan: str) -> dict[str, Any]:
         "decisions": kinds,
         "authors": sorted({decision.author for decision in decisions.values()}),
         "notes": problems,
+    }
+
+
+def _of_value(path: Path, value: str) -> dict[str, Any]:
+    from usimg.report import value_report
+    from usimg.study import Study
+
+    page, found = value_report(Study.open(path), value)
+    facts: dict[str, Any] = {"id": found.id, "kind": found.kind, "what": found.title}
+    if found.value is not None:
+        facts["value"] = round(found.value, 6)
+        facts["standard_error"] = None if found.error is None else round(found.error, 6)
+    return {
+        **facts,
+        **{name.replace(" ", "_"): said for name, said in found.facts.items()},
+        "computed_from": [f"{part.id} {part.title}" for part in found.parts],
+        "measurements": [
+            f"{one.id} scan {str(one.row['scan'])[:12]}, {one.row['state']}"
+            + (", replaced since" if one.replaced else "")
+            for one in found.measurements
+        ],
+        "history": [
+            f"{step.when} {step.author}: {step.what}" for one in found.measurements for step in one.steps
+        ],
+        "page": str(page),
     }
 
 
