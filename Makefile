@@ -35,8 +35,9 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 bench: $(VENV)/.developer ## measure speed and accuracy; tables land in benchmarks/
 	$(BIN)/python -m benchmarks
 
-pictures: demo ## make the pictures of the README from the demo
+pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
+	xvfb-run -a -s '-screen 0 1280x800x24' $(BIN)/python scripts/viewer_picture.py $(DEMO)/study docs/images/review.png
 
 samples: $(VENV)/.installed ## write sample_dicoms/ again (deterministic)
 	$(BIN)/usimg advanced simulate samples sample_dicoms

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from napari.layers import LayerLock
 
-from usimg import Frame, Roi, UsimgError
+from usimg import Frame, Roi, UsimgError, anatomy
 from usimg.errors import OutlineRefused, PixelsRefused
 from usimg_napari.convert import Part, parts, redrawn, same_shapes
 from usimg_napari.handles import all_handles
@@ -24,8 +24,8 @@ from usimg_napari.looks import colour_of
 from usimg_napari.reader import look
 from usimg_napari.review import Page, Review
 
-# Screen pixels; thin enough to see which side of a fascia's edge it runs on.
-EDGE_WIDTH_PX = 1.5
+# Pixels of the scan; thin enough to see which side of a fascia's edge it runs on.
+EDGE_WIDTH_PX = 1.0
 
 
 # Kept free around the field of the scan, as napari keeps it around a layer.
@@ -76,7 +76,7 @@ class Canvas:
             opacity=1.0,
             face_color="transparent",
             features={"text": np.array([], dtype=object)},
-            text={"string": "{text}", "anchor": "upper_left", "size": 11, "color": "white"},
+            text={"string": "{text}", "anchor": "upper_left", "size": 10, "color": "white"},
         )
         viewer.canvas.overlays.scale_bar.visible = True
         self.image.locked = self.outlines.locked = LayerLock.ALL
@@ -310,13 +310,21 @@ class Canvas:
             self.numbers = [Numbers(reason=self.problem) for _ in self._rois]
             return
         self.numbers = self._meter.numbers(self.rois)
-        texts = []
-        for i, part in enumerate(self._shown):
-            first = i == 0 or self._shown[i - 1].owner != part.owner
-            texts.append(self.numbers[part.owner].short if first else "")
+        texts = [self._beside(i) for i in range(len(self._shown))]
         if len(texts) == self.outlines.nshapes and texts != list(self.outlines.features["text"]):
             with self._painting():
                 self.outlines.features = {"text": np.array(texts, dtype=object)}
+
+    def _beside(self, i: int) -> str:
+        """What stands beside a shape: all numbers of the selected outline, of the others the first one."""
+        owner = self._shown[i].owner
+        if i > 0 and self._shown[i - 1].owner == owner:
+            return ""  # one text for an outline in several parts
+        if owner == self.review.selected:
+            return self.numbers[owner].short
+        # What is made of several structures begins where the first of them does, and would hide its text.
+        combined = anatomy.structure(self._rois[owner].structure).kind == "combined"
+        return "" if combined else self.numbers[owner].short.split("   ")[0]
 
     def _tell(self) -> None:
         for listener in self._listeners:

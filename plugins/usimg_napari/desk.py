@@ -61,12 +61,12 @@ class StudyDesk:
         self._sitting: Sitting | None = None
         self._open: tuple[Page, Frame, FrameStack] | None = None
         rows = held.rows[~held.rows["state"].isin(["failed", "moved"]) & (held.rows["arm"] == "")]
-        pages: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        frames: dict[tuple[str, int], list[dict[str, Any]]] = {}
         for row in _records(rows):
-            order = tuple(str(plain(row[name]) or "") for name in ("subject", "visit", "view"))
-            pages.setdefault((*order, row["scan"], int(row["frame"])), []).append(row)
-        for key in sorted(pages):
-            self._rows[_page(pages[key])] = sorted(_one_reading_each(pages[key]), key=_top_to_bottom)
+            frames.setdefault((row["scan"], int(row["frame"])), []).append(row)
+        for own in sorted(frames.values(), key=_order):
+            shown = sorted(_one_reading_each(own), key=_top_to_bottom)
+            self._rows[_page(shown)] = shown
         for page, own in self._rows.items():
             for row in own:
                 self._places[_key(page, row)] = Place(
@@ -159,18 +159,26 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
+def _order(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    first = rows[0]
+    return tuple(str(plain(first[name]) or "") for name in ("subject", "visit", "view", "scan", "frame"))
+
+
 def _page(rows: list[dict[str, Any]]) -> Page:
     first = rows[0]
-    shown = plain(first["view"]) or plain(first["structure"]) or ""
-    side = plain(first["side"]) or ""
-    repeat = plain(first["repeat"])
     words = [
         plain(first["subject"]) or f"scan {first['scan'][:12]}",
         plain(first["visit"]) or "",
-        f"{side} {shown}".replace("_", " ").strip(),
-        f"no. {repeat}" if repeat is not None else "",
+        f"{_each(rows, 'side')} {_each(rows, 'view') or _each(rows, 'structure')}".strip(),
+        f"no. {plain(first['repeat'])}" if plain(first["repeat"]) is not None else "",
     ]
     return Page(first["scan"], int(first["frame"]), " · ".join(word for word in words if word))
+
+
+def _each(rows: list[dict[str, Any]], name: str) -> str:
+    """The different values of a column, in words."""
+    words = [str(plain(row[name]) or "").replace("_", " ") for row in rows]
+    return " and ".join(dict.fromkeys(word for word in words if word))
 
 
 def _one_reading_each(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QListWidget,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -66,7 +67,8 @@ class ReviewPanel(QWidget):
         self.setMinimumWidth(WIDTH_PX)
         self._build()
         self.canvas = Canvas(viewer, review, self.say)
-        self.canvas.listen(self.refresh)
+        self.canvas.listen(self.refresh_numbers)
+        review.listen(self.refresh_decisions)
         self.verbs = self._verbs()
         for verb, button in self.buttons.items():
             button.clicked.connect(self.verbs[verb])
@@ -140,34 +142,45 @@ class ReviewPanel(QWidget):
     # Showing
 
     def refresh(self) -> None:
-        """Show what the review and the canvas hold now."""
-        review, numbers = self.review, self.canvas.numbers
-        self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
+        """Show all that the review and the canvas hold."""
+        self.refresh_numbers()
+        self.refresh_decisions()
+
+    def refresh_numbers(self) -> None:
+        """Show the numbers of the frame on the screen; called for every mouse move of a drag."""
+        held, numbers = self.review.held, self.canvas.numbers
         self.table.blockSignals(True)
-        self.table.setRowCount(len(review.held))
-        for row, (held, own) in enumerate(zip(review.held, numbers, strict=True)):
+        self.table.setRowCount(len(held))
+        for row, (one, own) in enumerate(zip(held, numbers, strict=True)):
             echo = own.echo.removeprefix("EI ")
-            texts = (SIGNS[held.status], named(held.roi), own.thickness, own.area, echo)
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text or "—")
-                item.setToolTip(
-                    (held.status, named(held.roi))[column] if column < 2 else "" if text else own.reason
-                )
-                self.table.setItem(row, column, item)
-        self.table.setCurrentCell(review.selected, 0)
+            texts = (SIGNS[one.status], named(one.roi), own.thickness, own.area, echo)
+            tips = (one.status, named(one.roi), *("" if text else own.reason for text in texts[2:]))
+            for column, (text, tip) in enumerate(zip(texts, tips, strict=True)):
+                self._fill(row, column, text or "—", tip)
+        self.table.setCurrentCell(self.review.selected, 0)
         self.table.blockSignals(False)
-        chosen = review.held[review.selected]
-        own = numbers[review.selected]
+        chosen, own = held[self.review.selected], numbers[self.review.selected]
         said = (self.canvas.problem, chosen.reason, own.flags, own.reason)
         self.flags.setText("\n".join(dict.fromkeys(word for word in said if word)))
+
+    def _fill(self, row: int, column: int, text: str, tip: str) -> None:
+        item = self.table.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            self.table.setItem(row, column, item)
+        if item.text() != text:
+            item.setText(text)
+        if item.toolTip() != tip:
+            item.setToolTip(tip)
+
+    def refresh_decisions(self) -> None:
+        """Show where the review is, what is decided and what is left."""
+        review = self.review
+        self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
         self.buttons["undo"].setEnabled(review.can_undo)
         self.buttons["redo"].setEnabled(review.can_redo)
         for verb in ("accept", "reject"):
             self.buttons[verb].setEnabled(bool(review.author.strip()))
-        self._refresh_list()
-
-    def _refresh_list(self) -> None:
-        review = self.review
         self.list.blockSignals(True)
         for index, page in enumerate(review.pages):
             word = review.status_of(index)
@@ -247,4 +260,6 @@ class ReviewPanel(QWidget):
 def _text() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
+    # A long path has no place to break; it must not push the picture aside.
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label

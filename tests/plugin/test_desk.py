@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import usimg
 from usimg.errors import StudyRefused
 from usimg.study import Study
+from usimg.study.schema import write_part
 from usimg_napari.desk import StudyDesk
 from usimg_napari.review import Review, Status
 
@@ -38,6 +40,15 @@ def test_a_page_is_a_frame_with_all_its_structures_named_without_a_persons_name(
     assert [held.roi.structure for held in review.held] == ["biceps_brachii", "brachialis"]
 
 
+def test_two_panels_of_one_picture_are_one_page_with_both_sides(study, simulated):
+    rows = [row | {"run": "run2", "generation": 2} for row in simulated[1][0]]
+    other = rows[0] | {"side": "right", "region": 1, "outline": "b" * 64}
+    write_part(study.automatic / "run2-0001.parquet", [*rows, other])
+    review = Review(StudyDesk(study))
+    assert review.page.title == "P1 · 1 · left and right upper arm anterior · no. 1"
+    assert len(review.held) == 3
+
+
 def test_an_acceptance_counts_and_keeps_the_automatic_outline(review, study):
     before = study.current()
     review.accept()
@@ -54,8 +65,6 @@ def test_a_correction_is_kept_at_once_with_its_numbers_and_counts_once_accepted(
     assert row["state"] == "corrected"
     frame, _ = review.desk.open_page(review.pages[0])
     roi = review.held_on(0)[0].roi
-    import usimg
-
     assert row["thickness_mm"] == usimg.measure(frame, [roi])["thickness_mm"].iloc[0]
 
 
@@ -63,7 +72,8 @@ def test_a_rejection_is_kept_with_its_reason(review, study):
     review.reject("wrong plane")
     row = biceps(study)
     assert (row["state"], row["reason"]) == ("rejected", "wrong plane")
-    assert Review(StudyDesk(study)).held[0].status == Status.REJECTED
+    again = {held.roi.structure: held.status for held in Review(StudyDesk(study)).held_on(0)}
+    assert again == {"biceps_brachii": Status.REJECTED, "brachialis": Status.TO_DO}
 
 
 def test_undo_and_redo_reach_the_study_step_by_step_and_lines_are_only_added(review, study):
