@@ -1,4 +1,4 @@
-"""Make the README's picture of the viewer from the demo's study; needs a screen or xvfb-run: `make pictures`."""
+"""Make the README's picture of the viewer from the demo's study; needs a screen: `make pictures`."""
 
 from __future__ import annotations
 
