@@ -105,3 +105,14 @@ def test_the_survey_decodes_nothing(make_dicom, archive):
         "assert 'cv2' not in sys.modules and 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_of_equal_files_the_one_a_person_spoke_of_stands_for_all(make_dicom, archive, tmp_path):
+    (archive / "backup").mkdir()
+    for seed, name in enumerate(("kept", "twin")):
+        shutil.copy(make_dicom(archive / "scans" / f"{name}.dcm", seed=seed), archive / "backup")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,view,exclude,reason\nscans/kept.dcm,upper_arm,,\nscans/twin.dcm,,yes,calipers\n")
+    found = survey(archive, Labelling(manifest=read_manifest(table)))
+    assert [(file.relative, file.labelled) for file in found.files] == [("scans/kept.dcm", True)]
+    assert [file for file, _ in found.excluded] == ["scans/twin.dcm"]

@@ -67,6 +67,10 @@ def test_one_id_with_two_names_is_shown_and_a_misspelt_name_is_none():
     assert alike([Patient("A9", frozenset({"MUELLER^JANE", "MÜLLER^JANE"}))]) == []
 
 
+def test_pseudonyms_that_differ_by_a_number_are_two_names():
+    assert pairs([Patient(f"S{n}", frozenset({f"Study patient {n}"})) for n in range(1, 4)]) == []
+
+
 def test_a_reason_names_nobody():
     for found in alike([Patient("1234", frozenset({"DOE^JANE"})), Patient("1243", frozenset({"DOE^JANE"}))]):
         assert "1234" not in found.why

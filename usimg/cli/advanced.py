@@ -49,3 +49,18 @@ def cohort(
 
     write(simulated(patients, kind, missing=missing, seed=seed), folder)
     say(f"written: {folder} (synthetic; nothing in it was measured in a person)")
+
+
+@simulate.command()
+def archive(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) -> None:
+    """Write a messy archive, what a person would write about it, and its truth.
+
+    Misspelt ids, two devices, repeats, both sides in one frame, a twin with calipers, Doppler, a page of
+    text, no scale, a wrong label, a copy.
+
+    Example: usimg advanced simulate archive messy && usimg index messy/scans --study my_study --duplicates
+    """
+    from usimg.simulate.archive import write
+
+    write(folder)
+    say(f"written: {folder}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from usimg.cli.screen import Exit, complain, err, out, print_json, safe, say
 
 if TYPE_CHECKING:
+    from usimg.extract.duplicates import Duplicate
     from usimg.extract.index import Index
     from usimg.extract.moved import Moved
     from usimg.study import Study
@@ -34,11 +36,15 @@ def index(
     label: Annotated[
         bool, typer.Option("--label", help="Make a sheet of thumbnails and an Excel table to fill in.")
     ] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Read pixels: pictures stored twice, twins with calipers.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what is in a folder of scans: patients, visits, devices, what is recognised and what is missing.
 
-    Reads headers only. With --study it writes a page into the study and finds scans again that moved.
+    Reads headers only, save for --duplicates. With --study it writes a page into the study and finds moved
+    scans again.
     --label puts a table of what is not labelled into the study's private folder: fill it in and give it to
     usimg extract --manifest.
 
@@ -60,15 +66,19 @@ def index(
     subjects = opened.subjects if opened is not None else SubjectIds({}, secrets.token_bytes(32))
     found = _look(archive, opened, Labelling(manifest=labels, subjects=subjects), gap)
     moved = _moved(opened, found)
-    page = _page(opened, found, moved)
-    sheet = _sheet(opened, found) if label and opened is not None else None
+    twins = _duplicates(found) if duplicates else []
+    page = _page(opened, found, moved, twins)
+    sheet = _sheet(opened, found, twins) if label and opened is not None else None
     if as_json:
         facts = plain(found)
         if moved is not None:
             facts |= {"found_again": dict(moved.found), "absent": list(moved.absent)}
+        if duplicates:
+            facts["duplicates"] = [asdict(twin) for twin in twins]
         print_json(facts | {"page": page, "sheet": sheet})
     else:
         _show(found)
+        _list("one picture twice (the first is proposed)", [f"{t.keep} and {t.drop}: {t.why}" for t in twins])
         _show_moved(moved)
         if page is not None:
             say(f"page     {page}", "bold")
@@ -90,8 +100,6 @@ def _study(path: Path | None, archive: Path) -> Study | None:
 
 
 def _look(archive: Path, study: Study | None, labelling: Any, gap: int) -> Index:
-    from dataclasses import replace
-
     from usimg.extract.index import index as look
     from usimg.study.devices import read_devices
     from usimg.study.protocol import load
@@ -120,7 +128,14 @@ def _moved(study: Study | None, found: Index) -> Moved | None:
     return None if study is None else find_moved(study, found.survey)
 
 
-def _page(study: Study | None, found: Index, moved: Moved | None) -> Path | None:
+def _duplicates(found: Index) -> list[Duplicate]:
+    from usimg.extract.duplicates import find_duplicates
+
+    with err().status("comparing pictures") as status:
+        return find_duplicates(found, on_picture=lambda n: status.update(f"comparing pictures: {n}"))
+
+
+def _page(study: Study | None, found: Index, moved: Moved | None, twins: list[Duplicate]) -> Path | None:
     from usimg.report.index_page import index_page
 
     if study is None:
@@ -130,12 +145,12 @@ def _page(study: Study | None, found: Index, moved: Moved | None) -> Path | None
     )
 
 
-def _sheet(study: Study, found: Index) -> Path | None:
+def _sheet(study: Study, found: Index, twins: list[Duplicate]) -> Path | None:
     """The table to fill in, with its page beside it; None when nothing is left to label."""
     from usimg.extract.labelsheet import LIMIT, sheet_lines, write_sheet
     from usimg.report.label_page import label_page
 
-    lines = sheet_lines(found)
+    lines = sheet_lines(found, twins)
     if not lines:
         return None
     if len(lines) > LIMIT:

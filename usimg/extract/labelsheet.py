@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from usimg import anatomy
+from usimg.extract.duplicates import Duplicate, is_dropped
 from usimg.extract.index import Index, Picture
 from usimg.study.manifest import SIDES, STATES
 from usimg.study.workbook import write_workbook
@@ -31,12 +33,15 @@ class SheetLine:
         Panel of a frame with several.
     patient : str
         As the scan has it: the sheet stays in ``private/``.
+    twin : str
+        Why it is proposed to be left out, as another file shows the same.
     """
 
     number: int
     picture: Picture
     region: int | None
     patient: str
+    twin: str = ""
 
     @property
     def cells(self) -> tuple[str | int, ...]:
@@ -60,26 +65,27 @@ class SheetLine:
             shows.side,
             shows.state,
             "" if shows.repeat is None else shows.repeat,
-            "",
-            "",
+            "yes" if self.twin else "",
+            self.twin,
             evidence,
         )
 
 
-def sheet_lines(found: Index) -> list[SheetLine]:
-    """Pictures whose label lacks a structure or a side, in the order of patients and time.
+def sheet_lines(found: Index, duplicates: Sequence[Duplicate] = ()) -> list[SheetLine]:
+    """Pictures whose label lacks a structure or a side, and twins, in the order of patients and time.
 
     A frame with several panels has a line for each of them.
     """
     lines: list[SheetLine] = []
     for picture in found.pictures:
         label = picture.label
-        if label.says_what and label.side:
+        twin = is_dropped(picture, duplicates)
+        if label.says_what and label.side and not twin:
             continue
         split = len(picture.panels) > 1 and label.region is None
         for region in picture.panels if split else (label.region,):
             patients = ", ".join(found.patients.get(label.subject, []))
-            lines.append(SheetLine(len(lines) + 1, picture, region, patients))
+            lines.append(SheetLine(len(lines) + 1, picture, region, patients, twin))
     return lines
 
 

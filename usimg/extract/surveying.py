@@ -64,7 +64,8 @@ class Survey:
     ----------
     root : Path
     files : list of SurveyedFile
-        Sorted by path; of files with equal bytes the first alone.
+        Sorted by path; of files with equal bytes one alone: which a person excluded, else labelled,
+        else the first.
     skipped : dict
         Suffix of files that are no pictures -> how many.
     copies : list of (str, str)
@@ -151,8 +152,9 @@ def survey(
             files.append(looked)
         if on_file is not None:
             on_file(count)
-    excluded = [(file.relative, file.left_out) for file in files if file.left_out]
-    kept, copies, contradictions = _told_apart([file for file in files if not file.left_out])
+    kept, copies, contradictions = _told_apart(files)
+    excluded = [(file.relative, file.left_out) for file in kept if file.left_out]
+    kept = [file for file in kept if not file.left_out]
     manifest = labelling.manifest
     lines = [] if manifest is None else manifest.unmatched(everything)
     unmatched = [f"{manifest.name if manifest else ''} line {line.line}: {line.pattern}" for line in lines]
@@ -216,6 +218,9 @@ def _told_apart(
 ) -> tuple[list[SurveyedFile], list[tuple[str, str]], list[list[str]]]:
     """Equal files once; and one SOP Instance UID with two contents, which real archives have.
 
+    Of equal files the one that a person said most of stands for all: a copy in a backup, which comes
+    first in the alphabet, must not hide the one that the manifest names, nor bring back what it excludes.
+
     Only files that share their UID, or have none and share their size, are read through.
     """
     alike: dict[tuple[str, int], list[SurveyedFile]] = defaultdict(list)
@@ -227,7 +232,7 @@ def _told_apart(
         if len(group) == 1:
             continue
         first_of: dict[str, str] = {}
-        for file in group:
+        for file in sorted(group, key=_weight, reverse=True):
             digest = sha256(file.path)
             first = first_of.setdefault(digest, file.relative)
             if first != file.relative:
@@ -236,6 +241,11 @@ def _told_apart(
             contradictions.append(sorted(first_of.values()))
     dropped = {copy for copy, _ in copies}
     return [file for file in files if file.relative not in dropped], copies, contradictions
+
+
+def _weight(file: SurveyedFile) -> int:
+    """How much a person said of a file; files of equal weight keep their order."""
+    return 2 if file.left_out else int(any(label.source == "manifest" for label in file.labels))
 
 
 def sha256(path: str | Path) -> str:

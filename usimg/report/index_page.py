@@ -13,6 +13,9 @@ from usimg.pages import render, write_page
 from usimg.study.recognition import CERTAINTY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from usimg.extract.duplicates import Duplicate
     from usimg.extract.index import Index
 
 # Of what a visit lacks this many stand open; more fold away.
@@ -25,7 +28,9 @@ EVIDENCE = {
 }
 
 
-def index_page(found: Index, path: str | os.PathLike[str], *, absent: int = 0) -> Path:
+def index_page(
+    found: Index, path: str | os.PathLike[str], *, absent: int = 0, duplicates: Sequence[Duplicate] = ()
+) -> Path:
     """Write the page of an index.
 
     Parameters
@@ -35,6 +40,8 @@ def index_page(found: Index, path: str | os.PathLike[str], *, absent: int = 0) -
         Where the page goes; it is written whole or not at all.
     absent : int
         Scans of the study that are neither in the archive nor where they were.
+    duplicates : sequence of Duplicate
+        Pictures that are stored twice.
 
     Returns
     -------
@@ -56,6 +63,7 @@ def index_page(found: Index, path: str | os.PathLike[str], *, absent: int = 0) -
         excluded=Counter(why for _, why in found.survey.excluded),
         alike=_alike(found),
         absent=absent,
+        duplicates=Counter(pair.why.partition(" (")[0] for pair in duplicates),
         words=_words,
         listed=LISTED,
     )

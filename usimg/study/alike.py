@@ -163,6 +163,8 @@ def _among(one: Patient, other: Patient) -> bool:
 
 
 def _one_name(one: str, other: str) -> bool:
+    if any(c.isdigit() for c in one + other):
+        return one == other  # a pseudonym with a number: a digit is all that tells two persons apart
     return one == other or SequenceMatcher(None, one, other, autojunk=False).ratio() >= _SAME_NAME
 
 
