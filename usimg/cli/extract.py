@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,13 +20,22 @@ if TYPE_CHECKING:
     from usimg.study import Study
     from usimg.study.exports import Exported
 
+
+class Method(StrEnum):
+    """What to do in a study that another usimg or outliner made."""
+
+    new = "new"
+
+
 # Windows waits on at most 63 handles, two of which the pool needs.
 MOST_WORKERS = 61
 LISTED = 5
 
 
 def extract(
-    archive: Annotated[Path, typer.Argument(exists=True, help="Folder of scans, or one scan.")],
+    archive: Annotated[
+        Path | None, typer.Argument(exists=True, help="Folder of scans, or one scan.", show_default=False)
+    ] = None,
     *,
     study: Annotated[Path, typer.Option(help="Folder of the study; made when it is not there.")],
     structure: Annotated[str, typer.Option(help="All scans show this structure or view.")] = "",
@@ -36,6 +47,19 @@ def extract(
         int, typer.Option(min=0, help="Processes; one a processor when left out.", show_default=False)
     ] = 0,
     segmenter: Annotated[str, typer.Option(help="Which outliner; packages may add some.")] = "classical",
+    method: Annotated[
+        Method | None,
+        typer.Option(help="new: measure all with another usimg or outliner, beside what there is."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try scans again that failed before.")
+    ] = False,
+    remeasure: Annotated[
+        bool, typer.Option("--remeasure", help="New numbers from the study's outlines; takes no scans.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what there is to do, and write nothing.")
+    ] = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Go on although many scans have no label.")
     ] = False,
@@ -53,58 +77,127 @@ def extract(
 
     Example: usimg extract scans/ --study my_study --manifest labels.csv
     """
-    from usimg import anatomy
-    from usimg.errors import AnatomyUnknown
-    from usimg.extract import Labelling, extract_archive
+    from usimg.extract import extract_archive
     from usimg.study import Study
     from usimg.study.exports import export
-    from usimg.study.manifest import own_manifest, read_manifest
-    from usimg.study.recognition import Words
 
-    if structure:
-        try:
-            anatomy.find(structure)
-        except AnatomyUnknown as error:
-            raise typer.BadParameter(str(error), param_hint="--structure") from None
-    opened = _open(Study, study, archive)
-    manifest = manifest or own_manifest(opened.private)
-    labels = read_manifest(manifest) if manifest is not None else None
-    words = Words.read(opened.root / "labels.toml")
-    surveyed = _survey(archive, Labelling(structure, labels, opened.subjects, words))
-    if not as_json:
-        if labels is not None:
-            say(labels.took)
-        _show_survey(surveyed)
-    if not surveyed.files:
-        complain(f"{archive}: no scan found; usimg reads DICOM, PNG, TIFF, JPEG, BMP and WebP")
-        raise typer.Exit(Exit.NOTHING_FOUND)
-    if surveyed.needs_labels and not anyway:
-        _stop_for_labels(surveyed, archive, study)
-    with _progress(quiet=as_json) as on_scan:
-        summary = extract_archive(
-            surveyed,
-            opened,
-            workers=min(workers or os.cpu_count() or 1, MOST_WORKERS),
-            segmenter=segmenter,
-            manifest=manifest,
-            on_scan=on_scan,
-        )
-    exported = export(opened, include_unvalidated=include_unvalidated)
-    report = _report(opened)
+    if remeasure:
+        _remeasure(Study.open(study), include_unvalidated=include_unvalidated, as_json=as_json)
+        return
+    if archive is None:
+        raise typer.BadParameter("give a folder of scans, or one scan", param_hint="ARCHIVE")
+    _check(structure)
+    options: dict[str, Any] = {
+        "segmenter": segmenter,
+        "beside": method is Method.new,
+        "retry_failed": retry_failed,
+    }
+    with _opened(study, archive, dry_run=dry_run) as opened:
+        surveyed, manifest = _labelled(archive, opened, structure, manifest, quiet=as_json)
+        if not surveyed.files:
+            complain(f"{archive}: no scan found; usimg reads DICOM, PNG, TIFF, JPEG, BMP and WebP")
+            raise typer.Exit(Exit.NOTHING_FOUND)
+        if dry_run:
+            _show_to_do(extract_archive(surveyed, opened, dry_run=True, **options), as_json=as_json)
+            return
+        if surveyed.needs_labels and not anyway:
+            _stop_for_labels(surveyed, archive, study)
+        with _progress(quiet=as_json) as on_scan:
+            summary = extract_archive(
+                surveyed,
+                opened,
+                workers=min(workers or os.cpu_count() or 1, MOST_WORKERS),
+                manifest=manifest,
+                on_scan=on_scan,
+                **options,
+            )
+        exported = export(opened, include_unvalidated=include_unvalidated)
+        report = _report(opened)
     if as_json:
         print_json(_as_json(surveyed, summary, exported, report))
     else:
         _show_summary(summary, exported, report)
+    _leave(summary)
+
+
+def _leave(summary: Summary) -> None:
     if summary.stopped:
         raise typer.Exit(Exit.STOPPED)
     if summary.failed:
         raise typer.Exit(Exit.SOME_FAILED)
 
 
-def _open(kind: type[Study], path: Path, archive: Path) -> Study:
+def _check(structure: str) -> None:
+    from usimg import anatomy
+    from usimg.errors import AnatomyUnknown
+
+    if structure:
+        try:
+            anatomy.find(structure)
+        except AnatomyUnknown as error:
+            raise typer.BadParameter(str(error), param_hint="--structure") from None
+
+
+def _labelled(
+    archive: Path, opened: Study, structure: str, manifest: Path | None, *, quiet: bool
+) -> tuple[Survey, Path | None]:
+    """What the archive holds, and the manifest that says what is shown."""
+    from usimg.extract import Labelling
+    from usimg.study.manifest import own_manifest, read_manifest
+    from usimg.study.recognition import Words
+
+    manifest = manifest or own_manifest(opened.private)
+    labels = read_manifest(manifest) if manifest is not None else None
+    words = Words.read(opened.root / "labels.toml")
+    surveyed = _survey(archive, Labelling(structure, labels, opened.subjects, words))
+    if not quiet:
+        if labels is not None:
+            say(labels.took)
+        _show_survey(surveyed)
+    return surveyed, manifest
+
+
+def _show_to_do(summary: Summary, *, as_json: bool) -> None:
+    counts = summary.counts
+    if as_json:
+        print_json({"counts": counts})
+    else:
+        say(
+            f"to do: {counts.get('to_do', 0)} scans; {counts.get('done_before', 0)} were done before,"
+            f" {counts.get('failed_before', 0)} failed before; nothing was written"
+        )
+
+
+def _remeasure(study: Study, *, include_unvalidated: bool, as_json: bool) -> None:
+    from usimg.extract import measure_again
+    from usimg.study.exports import export
+
+    with _progress(quiet=as_json) as on_scan:
+        summary = measure_again(study, on_scan=on_scan)
+    exported = export(study, include_unvalidated=include_unvalidated)
+    counts = summary.counts
+    if as_json:
+        print_json({"run": summary.run, "counts": counts, "counted": exported.counted})
+    else:
+        say(f"{counts.get('measured', 0)} outlines of {counts.get('scans', 0)} scans measured again")
+        for scan, reason in summary.problems[:LISTED]:
+            complain(f"  {scan}: {reason}", "yellow")
+        say(f"tables   {safe(exported.folder / 'measurements.csv')}")
+    _leave(summary)
+
+
+@contextmanager
+def _opened(path: Path, archive: Path, *, dry_run: bool) -> Iterator[Study]:
+    """The study, made when it is not there; for a dry run one that is gone afterwards."""
+    from usimg.study import Study
+
     if (path / "study.toml").exists():
-        return kind.open(path)
-    return kind.create(path, source=archive if archive.is_dir() else None)
+        yield Study.open(path)
+    elif dry_run:
+        with TemporaryDirectory() as nowhere:
+            yield Study.create(Path(nowhere) / "study")
+    else:
+        yield Study.create(path, source=archive if archive.is_dir() else None)
 
 
 def _survey(archive: Path, labelling: Any) -> Survey:

@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from usimg.extract.archive import Summary as Summary
     from usimg.extract.archive import extract_archive as extract_archive
     from usimg.extract.labels import Labelling as Labelling
+    from usimg.extract.remeasure import measure_again as measure_again
+    from usimg.extract.running import Summary as Summary
     from usimg.extract.scan import ScanRows as ScanRows
     from usimg.extract.scan import extract_scan as extract_scan
     from usimg.extract.surveying import Survey as Survey
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "Labelling": "usimg.extract.labels",
     "ScanRows": "usimg.extract.scan",
-    "Summary": "usimg.extract.archive",
+    "Summary": "usimg.extract.running",
     "Survey": "usimg.extract.surveying",
     "extract_archive": "usimg.extract.archive",
     "extract_scan": "usimg.extract.scan",
+    "measure_again": "usimg.extract.remeasure",
     "survey": "usimg.extract.surveying",
 }
-__all__ = ["Labelling", "ScanRows", "Summary", "Survey", "extract_archive", "extract_scan", "survey"]
+__all__ = [
+    "Labelling",
+    "ScanRows",
+    "Summary",
+    "Survey",
+    "extract_archive",
+    "extract_scan",
+    "measure_again",
+    "survey",
+]
 
 
 def __getattr__(name: str) -> Any:

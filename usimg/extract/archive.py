@@ -2,144 +2,29 @@
 
 from __future__ import annotations
 
-import platform
 import time
-import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import usimg
-from usimg import anatomy
 from usimg.errors import StudyRefused
 from usimg.extract.pool import outcomes
 from usimg.extract.runlog import RunLog
-from usimg.extract.scan import Row, ScanRows, method_of, work_id
-from usimg.extract.surveying import Survey, SurveyedFile, sha256, survey
+from usimg.extract.running import Run, Summary, reasons_of, run_name, source_of
+from usimg.extract.scan import method_of, work_id
+from usimg.extract.surveying import Survey, sha256, survey
 from usimg.extract.worker import Task
 from usimg.outline.segmenter import BUILT_IN
 from usimg.study import Study
-from usimg.study.canonical import canonical_json
 from usimg.study.decisions import read_decisions
 from usimg.study.delimited import write_rows
-from usimg.study.files import write_text
 from usimg.study.fold import newest
 from usimg.study.history import History
 from usimg.study.methods import method_name, method_that_holds, methods_of
-from usimg.study.private import Source
-from usimg.study.schema import read_parts, write_part
+from usimg.study.schema import read_parts
 from usimg.study.store import refuse_inside
-
-# Design: of automatic parts at most the scans since the last one are lost in a crash.
-PART_SCANS = 200
-PART_SECONDS = 30.0
-_LIBRARIES = ("numpy", "scipy", "scikit-image", "opencv-python", "pydicom", "imagecodecs", "pillow", "pandas")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run came to.
-
-    Attributes
-    ----------
-    run : str
-    counts : dict
-        ``files``, ``done_before``, ``failed_before`` (left alone), ``to_do``, ``scans`` (done now),
-        ``measured``, ``empty``, ``failed_scans``, ...
-    problems : list of (str, str)
-        (path below the archive, what went wrong): for the console and ``private/`` only.
-    stopped : bool
-        Whether Ctrl-C ended it; what was done is kept.
-    """
-
-    run: str
-    counts: dict[str, int]
-    seconds: float
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    stopped: bool = False
-
-    @property
-    def failed(self) -> int:
-        """Scans that could not be read or measured at all, now or before."""
-        return self.counts.get("failed_scans", 0) + self.counts.get("failed_before", 0)
-
-
-@dataclass
-class _Run:
-    """A run on its way: rows wait here until they make a part."""
-
-    study: Study
-    name: str
-    generation: int
-    known: dict[str, tuple[str, str]]
-    log: RunLog
-    counts: Counter[str] = field(default_factory=Counter)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
-    waiting: int = 0
-    parts: int = 0
-    last: float = field(default_factory=time.monotonic)
-
-    def take(self, file: SurveyedFile, done: ScanRows) -> None:
-        """Keep what one scan came to."""
-        self.sources.append(_source(file, done.scan))
-        self.counts["scans"] += 1
-        self.counts["failed_scans"] += done.failed
-        for row in done.rows:
-            self.counts[str(row["status"])] += 1
-        if done.problem or done.failed:
-            reasons = done.problem or "; ".join(row["reason"] for row in done.rows if row["reason"])
-            self.problems.append((file.relative, reasons))
-        self.log.scan(done)
-        before = self.known.get(done.scan)
-        if done.failed and before == (done.rows[0]["work"], _reasons(done.rows)):
-            return  # it failed in the same way before: the study says so already
-        self.rows += [row | {"run": self.name, "generation": self.generation} for row in done.rows]
-        self.waiting += 1
-        if self.waiting >= PART_SCANS or time.monotonic() - self.last >= PART_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits as one part. Sources go first: a scan without its path is no use."""
-        if self.sources:
-            try:
-                self.study.sources.append(self.name, self.sources)
-            except OSError as error:
-                raise StudyRefused(
-                    f"the study's private folder cannot be written: {error.strerror or error};"
-                    " parts already written hold, and the same command goes on from there"
-                ) from error
-            self.sources.clear()
-        if self.rows:
-            self.parts += 1
-            write_part(self.study.automatic / f"{self.name}-{self.parts:04d}.parquet", self.rows)
-            self.rows.clear()
-        self.waiting = 0
-        self.last = time.monotonic()
-
-    def record(self, status: str, seconds: float, parameters: dict[str, Any], method: str) -> None:
-        """Write ``runs/RUN.json``: what was run with what. No path, no name."""
-        content = {
-            "run": self.name,
-            "generation": self.generation,
-            "status": status,
-            "started": self.name.partition("-")[0],
-            "seconds": round(seconds, 1),
-            "usimg_version": usimg.__version__,
-            "method": method,
-            "protocol": anatomy.generic_protocol().name,
-            "parameters": parameters,
-            "counts": dict(sorted(self.counts.items())),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
-            "system": f"{platform.system()} {platform.machine()}",
-        }
-        write_text(self.study.runs / f"{self.name}.json", canonical_json(content) + "\n")
 
 
 def extract_archive(
@@ -204,8 +89,8 @@ def extract_archive(
     held = _held(study, maker)
     if not beside:
         _refuse_mixing(held, maker)
-    name = _run_name()
-    run = _Run(study, name, held.generation + 1, held.known, RunLog(study.runs / f"{name}.log.jsonl"))
+    name = run_name()
+    run = Run(study, name, held.generation + 1, held.known, RunLog(study.runs / f"{name}.log.jsonl"))
     run.problems += [("", problem) for problem in held.problems]
     tasks = list(_new(surveyed, run, segmenter, method, retry_failed=retry_failed))
     done_before = len(surveyed.files) - len(tasks) - run.counts["failed_before"]
@@ -256,7 +141,7 @@ def _held(study: Study, maker: str) -> _Held:
     rows = parts.select(columns).to_pandas()
     known: dict[str, tuple[str, str]] = {}
     for scan, group in newest(rows, maker).groupby("scan", sort=False):
-        known[str(scan)] = (str(group["work"].iloc[0]), _reasons(group.to_dict("records")))
+        known[str(scan)] = (str(group["work"].iloc[0]), reasons_of(group.to_dict("records")))
     decisions, _ = read_decisions(study.people)
     holds, disagreements = method_that_holds(methods_of(rows), History(decisions).others())
     generation = int(rows["generation"].max()) if len(rows) else 0
@@ -272,12 +157,7 @@ def _refuse_mixing(held: _Held, maker: str) -> None:
         )
 
 
-def _reasons(rows: list[Any]) -> str:
-    """Why it failed, in one line; empty when it did not."""
-    return "; ".join(sorted(str(row["reason"]) for row in rows if row["status"] == "failed"))
-
-
-def _new(surveyed: Survey, run: _Run, segmenter: str, method: str, *, retry_failed: bool) -> Iterator[Task]:
+def _new(surveyed: Survey, run: Run, segmenter: str, method: str, *, retry_failed: bool) -> Iterator[Task]:
     """Tasks for what the study does not hold; a file that lies where it lay is not read through again."""
     met: dict[tuple[str, int, int], str] = {}
     by_uid: dict[str, set[str]] = {}
@@ -290,7 +170,7 @@ def _new(surveyed: Survey, run: _Run, segmenter: str, method: str, *, retry_fail
         if not scan and run.known:
             scan = sha256(file.path)
             if scan in run.known:  # moved here: its old path may be gone
-                run.sources.append(_source(file, scan))
+                run.sources.append(source_of(file, scan))
         if scan and by_uid.get(file.sop_instance_uid, {scan}) - {scan}:
             run.problems.append((file.relative, "its SOP Instance UID came with another content before"))
         work, failure = run.known.get(scan, ("", ""))
@@ -300,12 +180,3 @@ def _new(surveyed: Survey, run: _Run, segmenter: str, method: str, *, retry_fail
                 run.problems.append((file.relative, f"failed before: {failure} (--retry-failed tries again)"))
             continue
         yield Task(number, file.path, file.labels, segmenter)
-
-
-def _source(file: SurveyedFile, scan: str) -> Source:
-    return Source(scan, file.path, file.size, file.modified_ns, file.sop_instance_uid)
-
-
-def _run_name() -> str:
-    # The time makes names sort as people expect; the hash keeps two runs of one second apart.
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

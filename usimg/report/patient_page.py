@@ -145,6 +145,9 @@ def _page(study: Study, tables: Tables, subject: str, visit: str | None) -> Page
         (tables.derived["subject"] == subject) & (tables.derived["visit"].fillna("") == chosen)
     ]
     silent = rows[~rows["counts"].to_numpy(dtype=bool)]
+    gone = tables.patients.left_out
+    gone = gone[(gone["subject"] == subject) & (gone["visit"] == chosen) & (gone["feature"] != "")]
+    gone = gone.drop_duplicates(["structure", "site", "side", "reason"])
     counting = rows[rows["counts"].to_numpy(dtype=bool)]
     unvalidated = (counting["state"] == "automatic") & ~counting["validated"].fillna(value=False).astype(bool)
     stills, more = _stills(study, rows)
@@ -155,7 +158,10 @@ def _page(study: Study, tables: Tables, subject: str, visit: str | None) -> Page
         lines=lines,
         sides=[side for side in SIDES if any(side in line.cells for line in lines)],
         derived=[_derived(record) for record in derived.to_dict("records")],
-        not_counted=[(_place(row), _why(row)) for row in silent.to_dict("records")],
+        not_counted=[
+            *((_place(row), _why(row)) for row in silent.to_dict("records")),
+            *((_place(row), _average_words(row)) for row in gone.to_dict("records")),
+        ],
         stills=stills,
         signed=signatures(tables.held.others, tables.current, subject, chosen),
         method=tables.held.method,
@@ -242,6 +248,11 @@ def _place(row: Mapping[Any, Any]) -> str:
     repeat = plain(row.get("repeat"))
     words = [label, plain(row.get("side")), f"repeat {repeat}" if repeat is not None else ""]
     return ", ".join(str(word) for word in words if word)
+
+
+def _average_words(row: Mapping[Any, Any]) -> str:
+    feature = FEATURE_WORDS.get(str(row["feature"]), (str(row["feature"]),))[0]
+    return f"{feature} is not averaged: {row['reason']}"
 
 
 def _why(row: Mapping[Any, Any]) -> str:

@@ -102,8 +102,7 @@ def fold(study: Study, *, geometry: bool = True) -> Fold:
     geometry : bool
         Whether ``rows`` carry polygons and lines.
     """
-    parts, problems = read_parts(study.automatic, geometry=geometry)
-    automatic: pd.DataFrame = parts.to_pandas(types_mapper=lambda kind: _PANDAS.get(str(kind)))
+    automatic, problems = automatic_rows(study, geometry=geometry)
     decisions, torn = read_decisions(study.people)
     history = History(decisions)
     readings, others = history.readings(), history.others()
@@ -113,6 +112,13 @@ def fold(study: Study, *, geometry: bool = True) -> Fold:
     if readings:
         rows = _decided(rows, _in_force(automatic, method), readings, decisions)
     return Fold(rows, readings, others, problems + torn + disagreements, methods, method)
+
+
+def automatic_rows(study: Study, *, geometry: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Every row that any run wrote, and what had to be skipped, in words."""
+    parts, problems = read_parts(study.automatic, geometry=geometry)
+    rows: pd.DataFrame = parts.to_pandas(types_mapper=lambda kind: _PANDAS.get(str(kind)))
+    return rows, problems
 
 
 def newest(automatic: pd.DataFrame, method: str) -> pd.DataFrame:

@@ -1,0 +1,134 @@
+"""Numbers from the outlines that a study holds, measured again: protocols change, outlines stay."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import usimg
+from usimg import anatomy
+from usimg.errors import UsimgError
+from usimg.extract.runlog import RunLog
+from usimg.extract.running import Run, Summary, run_name
+from usimg.extract.scan import Row
+from usimg.measurement import measure
+from usimg.opening import read
+from usimg.roi import Roi
+from usimg.scan import Calibration, Frame
+from usimg.study import Study
+from usimg.study.decisions import Decision, read_decisions
+from usimg.study.fold import REMEASURED, automatic_rows, newest
+from usimg.study.history import History
+from usimg.study.methods import SEPARATOR, method_that_holds, methods_of
+from usimg.study.private import short
+from usimg.study.schema import features_of, plain, roi_of
+
+# A scale that is not in the file is in the row: the manifest, a ruler or a person gave it.
+BROUGHT = ("given", "ruler", "person")
+
+
+def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | None = None) -> Summary:
+    """Measure every outline of a study again, automatic ones and people's; nothing is outlined.
+
+    The new rows replace those before. With another usimg than before they lie beside them, and hold once
+    a person chooses them (`usimg.study.methods`). A scan that is not there any more keeps its numbers,
+    and is listed.
+
+    Parameters
+    ----------
+    study : Study
+    on_scan : callable, optional
+        ``on_scan(done, total, failed)`` after each scan.
+
+    Raises
+    ------
+    StudyRefused
+        The folder cannot be written. Parts already written hold.
+    """
+    began = time.monotonic()
+    automatic, problems = automatic_rows(study, geometry=True)
+    decisions, torn = read_decisions(study.people)
+    method, disagreements = method_that_holds(methods_of(automatic), History(decisions).others())
+    held = newest(automatic, method)
+    by_scan: dict[str, list[Row]] = defaultdict(list)
+    for record in held.to_dict("records"):
+        by_scan[str(record["scan"])].append({str(name): plain(value) for name, value in record.items()})
+    drawn: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions.values():
+        if decision.kind == "outline":
+            drawn[decision.target.scan].append(decision)
+    generation = int(automatic["generation"].max()) if len(automatic) else 0
+    name = run_name()
+    run = Run(study, name, generation + 1, {}, RunLog(study.runs / f"{name}.log.jsonl"))
+    run.problems += [("", problem) for problem in (*problems, *torn, *disagreements)]
+    study.bring_forward()
+    segmenter = method.partition(SEPARATOR)[0]
+    scans = sorted({*by_scan, *drawn})
+    stopped = False
+    try:
+        for done, scan in enumerate(scans, start=1):
+            _one_scan(run, scan, by_scan[scan], drawn[scan], segmenter)
+            if on_scan is not None:
+                on_scan(done, len(scans), run.counts["failed_scans"])
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        run.flush()
+        run.log.close()
+    seconds = time.monotonic() - began
+    run.record("stopped" if stopped else "finished", seconds, {"remeasure": True}, segmenter)
+    return Summary(name, dict(run.counts), seconds, run.problems, stopped)
+
+
+def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segmenter: str) -> None:
+    run.counts["scans"] += 1
+    measured = [row for row in rows if row["status"] == "measured"]
+    rest = [row for row in rows if row["status"] != "measured"]
+    if not measured and not drawn:
+        run.keep(rest)
+        return
+    try:
+        frames = read(run.study.source_path(scan)).frames
+        again = [_measured_again(frames, row) for row in measured]
+        theirs = [_of_person(frames, decision, segmenter) for decision in drawn]
+    except (UsimgError, IndexError) as error:
+        run.counts["failed_scans"] += 1
+        run.problems.append((short(scan), f"not measured again, its numbers are the old ones: {error}"))
+        run.log.line("scan", scan=short(scan), failed=1)
+        return
+    run.counts["measured"] += len(again) + len(theirs)
+    run.keep([*again, *rest, *theirs])
+    run.log.line("scan", scan=short(scan), measured=len(again) + len(theirs))
+
+
+def _measured_again(frames: Iterable[Frame], row: Row) -> Row:
+    frame = tuple(frames)[row["frame"] or 0]
+    return row | _features(frame, roi_of(row), row)
+
+
+def _of_person(frames: Iterable[Frame], decision: Decision, segmenter: str) -> Row:
+    values: dict[str, Any] = {**decision.content["values"], **decision.content["outline"]}
+    target = decision.target.as_dict()
+    row = values | target
+    frame = tuple(frames)[decision.target.frame]
+    fields = _features(frame, roi_of(row), row)
+    return target | fields | {"outline": decision.id, "status": REMEASURED, "method": segmenter}
+
+
+def _features(frame: Frame, roi: Roi, row: Row) -> Row:
+    if row.get("calibration_source") in BROUGHT and row.get("row_mm") and row.get("col_mm"):
+        scale = Calibration(row["row_mm"], row["col_mm"], row["calibration_source"], region=roi.region)
+        frame = frame.with_calibration(scale)
+    if roi.upper is None and roi.trace_rule == "inner_edges" and row.get("csa_px2") is not None:
+        # The row says how it was measured: a closed polygon, not edges followed as far as they were seen.
+        roi = replace(roi, trace_rule="")
+    pixels = frame.pixels
+    return features_of(measure(frame, [roi]).iloc[0].to_dict()) | {
+        "decoder": pixels.decoder,
+        "grey_rule": pixels.grey_rule,
+        "protocol": anatomy.generic_protocol().name,
+        "usimg_version": usimg.__version__,
+    }
