@@ -21,8 +21,9 @@ from usimg_napari.convert import Part, parts, redrawn, same_shapes
 from usimg_napari.handles import all_handles
 from usimg_napari.live import Meter, Numbers
 from usimg_napari.looks import colour_of
+from usimg_napari.prompt import Prompt, outline_at
 from usimg_napari.reader import look
-from usimg_napari.review import Page, Review
+from usimg_napari.review import Page, Review, named
 
 # Pixels of the scan; thin enough to see which side of a fascia's edge it runs on.
 EDGE_WIDTH_PX = 1.0
@@ -80,6 +81,7 @@ class Canvas:
         )
         viewer.canvas.overlays.scale_bar.visible = True
         self.image.locked = self.outlines.locked = LayerLock.ALL
+        self.prompt = Prompt(viewer, self.outlines, self._prompted)
         self.outlines.events.data.connect(self._on_data)
         self.outlines.events.set_data.connect(self._on_refresh)
         self.outlines.selected_data.events.items_changed.connect(self._on_selection)
@@ -247,6 +249,19 @@ class Canvas:
         self._edit(owner, blank, [Part(owner, all_handles(vertices))], "draw anew the outline")
         self._fill()
 
+    def _prompted(self, corners: Any) -> None:
+        self.outlines.mode = "direct"
+        owner = self.review.selected
+        if self._meter is None:
+            self.say(self.problem)
+            return
+        try:
+            found = outline_at(self._meter.frame, self._rois[owner], corners, author=self.review.author)
+            self.review.edit(owner, found, "outline anew")
+            self.say("")
+        except UsimgError as error:
+            self.say(str(error))
+
     def _edit(self, owner: int, roi: Roi, shapes: list[Part], sentence: str) -> None:
         try:
             drawn = redrawn(roi, shapes, author=self.review.author)
@@ -344,6 +359,13 @@ class Canvas:
 
     def mode(self, name: str) -> None:
         """What a click on the outlines does: ``"direct"``, ``"vertex_insert"``, ... (napari's names)."""
+        self.prompt.disarm()
         self.viewer.layers.selection.active = self.outlines
         self.outlines.mode = name
         self._select()
+
+    def ask_for_box(self) -> str:
+        """The next drag is a box round the selected structure, the next click inside it."""
+        self.mode("pan_zoom")
+        self.prompt.arm()
+        return f"Drag a box round {named(self._rois[self.review.selected])}, or click inside it"

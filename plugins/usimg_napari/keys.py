@@ -32,6 +32,7 @@ KEYS = (
     Key("V", "move_vertices", "Move vertices: drag one"),
     Key("I", "insert_vertex", "Insert a vertex: click on the border"),
     Key("X", "remove_vertex", "Remove a vertex: click on it"),
+    Key("O", "outline", "Outline the selected structure: drag a box round it, or click inside it"),
     Key("D", "draw", "Draw the selected outline anew: click round it, Enter ends"),
     Key("Z", "pan", "Move and zoom the picture"),
     Key("Escape", "stop", "Stop drawing"),

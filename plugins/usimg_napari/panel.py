@@ -46,6 +46,7 @@ BUTTONS = (
     ("redo", "Redo  Ctrl-⇧-Z"),
     ("previous", "◀ Previous  B"),
     ("next", "Next  N ▶"),
+    ("outline", "Outline: box or click  O"),
     ("next_flagged", "Next to look at  F"),
     ("help", "Keys  H"),
 )
@@ -210,6 +211,7 @@ class ReviewPanel(QWidget):
             "move_vertices": lambda: canvas.mode("direct"),
             "insert_vertex": lambda: canvas.mode("vertex_insert"),
             "remove_vertex": lambda: canvas.mode("vertex_remove"),
+            "outline": canvas.ask_for_box,
             "draw": lambda: canvas.mode("add_polygon"),
             "pan": lambda: canvas.mode("pan_zoom"),
             "stop": lambda: canvas.mode("direct"),

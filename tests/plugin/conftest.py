@@ -268,6 +268,12 @@ def mouse(canvas) -> Mouse:
     return Mouse(canvas.outlines)
 
 
+@pytest.fixture
+def mouse_on():
+    """A mouse over any layer."""
+    return Mouse
+
+
 @pytest.fixture(scope="session")
 def xvfb():
     """A display for Qt where there is none: `pytest` alone is enough, without xvfb-run."""
