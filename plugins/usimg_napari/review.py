@@ -218,7 +218,7 @@ class Review:
         empty = [held for held in open_ if not len(held.roi.points)]
         if empty:
             raise StudyRefused(
-                f"{named(empty[0].roi)} has no outline; box it (O), draw it (D) or reject it with a reason (R)"
+                f"{named(empty[0].roi)} has no outline: box it (O), draw it (D) or reject it (R)"
             )
         if open_:
             self._do(
