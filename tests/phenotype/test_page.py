@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import usimg
+from usimg.simulate import cohort
 
 
 @pytest.fixture
@@ -75,4 +76,59 @@ def test_small_and_large_cohorts_give_a_page(patients, tmp_path):
     rng = np.random.default_rng(patients)
     table = pd.DataFrame(rng.normal(size=(patients, 3)), columns=list("abc"))
     page = usimg.cluster(table, roles={"a": "muscle_echo"}).report(tmp_path / "p.html")
-    assert f"{patients} patients were ordered" in seen(page)[1]
+    assert f"({patients} patients, 3 features)" in seen(page)[1]
+    assert ("Too few patients" in seen(page)[1]) == (patients < 50)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Text of the page of a cohort of each kind."""
+    folder = tmp_path_factory.mktemp("pages")
+    texts = {}
+    for kind in ("groups", "gradient", "device_bimodal"):
+        made = cohort(300, kind, seed=1)
+        result = usimg.cluster(made.features, made.clinical)
+        texts[kind] = seen(result.report(folder / f"{kind}.html", command="usimg cluster <study>"))[1], result
+    return texts
+
+
+def test_groups_are_called_so_on_their_page_and_the_parts_have_their_names(pages):
+    text, result = pages["groups"]
+    assert "form 2 groups along severity" in text
+    assert f"Severe: {(result.labels == 'Severe').sum()} patients" in text
+    assert "continuum." not in text.split("Method")[0]
+
+
+def test_the_page_names_what_explains_the_parts(pages):
+    text, _ = pages["device_bimodal"]
+    assert "explained by device, not by the disease" in text
+    assert "The colours are parts, not groups" in text
+
+
+def test_the_page_says_what_would_have_been_seen_and_how_to_make_it_again(pages):
+    text, result = pages["gradient"]
+    power = result.evidence.power
+    assert f"groups {power.enough:.1f} SD apart are found in at least nine of ten" in text
+    assert "on the axis between the groups" in text
+    assert "usimg cluster &lt;study&gt;" in text
+
+
+def test_every_patient_stands_on_the_map_and_in_the_silhouettes(pages):
+    from usimg.phenotype.page import patient_map, silhouette_bars
+
+    _, result = pages["groups"]
+    drawn = patient_map(result)
+    assert len(drawn.points) == 300
+    assert [x for x, *_ in drawn.points] == pytest.approx(list(result.severity))
+    bars = silhouette_bars(result)
+    assert sum(len(part.values) for part in bars) == 300
+    mean = sum(sum(part.values) for part in bars) / 300
+    assert mean == pytest.approx(result.silhouette)
+
+
+def test_features_left_out_for_one_reason_stand_together(tmp_path):
+    made = cohort(60, "gradient")
+    table = made.features.assign(**{f"empty{i}": np.nan for i in range(5)})
+    text = seen(usimg.cluster(table).report(tmp_path / "p.html"))[1]
+    assert text.count("empty: no patient has a value") == 1
+    assert "empty0, empty1, empty2, empty3, empty4" in text

@@ -52,7 +52,7 @@ def cluster(
     features, roles = _features(patients)
     facts = _clinical(clinical) if clinical is not None else None
     result = split(features, facts, roles=roles, assume_unconfounded=assume_unconfounded)
-    page = _write(result, out) if out is not None else None
+    page = _write(result, out, _command(clinical, assume=assume_unconfounded)) if out is not None else None
     if as_json:
         print_json(_as_json(result, page))
     else:
@@ -128,7 +128,13 @@ def _features(patients: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str] | No
     return patients[[name for name in roles if name not in twice]], None
 
 
-def _write(result: Phenotypes, folder: Path) -> Path:
+def _command(clinical: Path | None, *, assume: bool) -> str:
+    """What was typed, without paths: they may name patients."""
+    given = [" --clinical CLINICAL"] if clinical is not None else []
+    return "usimg cluster TABLE" + "".join(given) + (" --assume-unconfounded" if assume else "")
+
+
+def _write(result: Phenotypes, folder: Path, command: str) -> Path:
     from usimg.study.delimited import write_rows
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +145,7 @@ def _write(result: Phenotypes, folder: Path) -> Path:
     ]
     header = ("subject", "part", "severity_sd", "stability", "part_supported")
     write_rows(folder / "labels.csv", header, rows)
-    return result.report(folder / "phenotypes.html")
+    return result.report(folder / "phenotypes.html", command=command)
 
 
 def _show(result: Phenotypes, page: Path | None) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from usimg.phenotype.confounders import REQUIRED, Confounder, confounders
 from usimg.phenotype.kmeans import kmeans
 from usimg.phenotype.outcomes import Outcome, outcomes
-from usimg.phenotype.separation import ALPHA, FEWEST, DipTest, cross_fitted_scores, dip_test
+from usimg.phenotype.separation import ALPHA, ALPHA_ALONE, FEWEST, DipTest, cross_fitted_scores, dip_test
 
 FloatArray = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def _claim(
     *,
     assume_unconfounded: bool,
 ) -> str:
-    separated = separation is not None and separation.p <= ALPHA
+    separated = separation is not None and separation.p <= threshold(factors)
     suspects = [
         factor
         for factor in factors
@@ -126,6 +126,11 @@ def _claim(
     if told and not any(outcome.label_adds for outcome in told):
         return SEVERITY_SAYS_AS_MUCH
     return GROUPS
+
+
+def threshold(factors: tuple[Confounder, ...]) -> float:
+    """Largest p of the test of all patients that counts as two modes."""
+    return ALPHA if any(factor.within_p is not None for factor in factors) else ALPHA_ALONE
 
 
 def _unchecked(factors: tuple[Confounder, ...]) -> list[str]:
@@ -162,14 +167,20 @@ def _checks(
     if separation is None:
         checks["separation"] = f"not run: under {FEWEST} patients a dip test says nothing"
     else:
-        found = separation.p <= ALPHA
+        limit = threshold(factors)
+        found = separation.p <= limit
         checks["separation"] = (
             f"{'passed' if found else 'failed'}: cross-fitted dip {separation.dip:.4f},"
-            f" p = {separation.p:.3g} (two modes at {ALPHA} or less)"
+            f" p = {separation.p:.3g} (two modes at {limit} or less)"
         )
     given = {factor.name: factor for factor in factors}
     for name in dict.fromkeys([*REQUIRED, *given]):
-        checks[name] = _factor_check(name, given.get(name), assumed=assume_unconfounded)
+        checks[name] = _factor_check(
+            name,
+            given.get(name),
+            separated=separation is not None and separation.p <= threshold(factors),
+            assumed=assume_unconfounded,
+        )
     mean = float(stability.mean())
     checks["stability"] = (
         f"{'passed' if mean >= STABLE else 'failed'}: a patient keeps the part in {mean:.0%} of"
@@ -180,7 +191,7 @@ def _checks(
     return checks
 
 
-def _factor_check(name: str, factor: Confounder | None, *, assumed: bool) -> str:
+def _factor_check(name: str, factor: Confounder | None, *, separated: bool, assumed: bool) -> str:
     if factor is None:
         return f"not run: no column {name!r} was given in clinical" + (
             "; assumed not to matter" if assumed else ""
@@ -197,6 +208,8 @@ def _factor_check(name: str, factor: Confounder | None, *, assumed: bool) -> str
         return (
             f"passed: two modes with {name} held constant, p = {factor.within_p:.3g}; {with_parts}{left_out}"
         )
+    if not separated and not (factor.strong and factor.makes_two):
+        return f"not run: no separation that {name} could explain; {with_parts}{left_out}"
     alone = f", and {name} alone makes two kinds of patients" if factor.makes_two else ""
     return (
         f"failed: no two modes with {name} held constant, p = {factor.within_p:.3g};"

@@ -13,7 +13,7 @@ from usimg.errors import StudyRefused
 from usimg.phenotype.claim import GROUPS, NO_GROUPS, STABLE, examine
 from usimg.phenotype.kmeans import kmeans
 from usimg.phenotype.result import NAMES, Phenotypes
-from usimg.phenotype.separation import ALPHA, FEWEST, cross_fitted_scores, dip_test
+from usimg.phenotype.separation import ALPHA_ALONE, FEWEST, cross_fitted_scores, dip_test
 from usimg.phenotype.silhouette import silhouettes
 from usimg.phenotype.table import ORIENTS, Prepared, prepare
 
@@ -147,7 +147,7 @@ def _separated_parts(
         pairs = [ranks[k] == rank for rank in range(k - 1)]
         neighbours = [pair | (ranks[k] == rank + 1) for rank, pair in enumerate(pairs)]
         if all(
-            pair.sum() >= FEWEST and dip_test(cross_fitted_scores(X[pair], rng)).p <= ALPHA / (k - 1)
+            pair.sum() >= FEWEST and dip_test(cross_fitted_scores(X[pair], rng)).p <= ALPHA_ALONE / (k - 1)
             for pair in neighbours
         ):
             return k

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int_]
 SmallArray = NDArray[np.int8]
 
@@ -43,7 +44,7 @@ def kmeans(
     Parameters
     ----------
     X : ndarray, shape (n, p)
-        Standardised features.
+        Standardised features. The work is done in their precision: float32 halves the time.
     weights : ndarray, shape (runs, n)
         How often each patient counts: 1 or 0 for a subsample, counts for a bootstrap.
     k : int
@@ -55,8 +56,9 @@ def kmeans(
     """
     runs = len(weights)
     squares = np.einsum("ij,ij->i", X, X)
+    weights = weights.astype(X.dtype)
     parts = np.zeros((runs, len(X)), dtype=np.int_)
-    centres = np.zeros((runs, k, X.shape[1]))
+    centres = np.zeros((runs, k, X.shape[1]), dtype=X.dtype)
     within = np.full(runs, np.inf)
     step = max(1, TOGETHER // starts)
     for first in range(0, runs, step):
@@ -74,11 +76,11 @@ def _starting_centres(
 ) -> FloatArray:
     """(runs, k, p): each next centre drawn with probability weight x squared distance to the nearest."""
     runs = len(weights)
-    C = np.empty((runs, k, X.shape[1]))
+    C = np.empty((runs, k, X.shape[1]), dtype=X.dtype)
     nearest = np.ones_like(weights)
     for j in range(k):
         reached = np.cumsum(weights * nearest, axis=1)
-        drawn = rng.random((runs, 1)) * reached[:, -1:]
+        drawn = rng.random((runs, 1)).astype(X.dtype) * reached[:, -1:]
         chosen = np.minimum((reached <= drawn).sum(axis=1), len(X) - 1)
         C[:, j] = X[chosen]
         to_new = np.maximum(squares - 2 * C[:, j] @ X.T + squares[chosen][:, None], 0.0)
@@ -92,29 +94,37 @@ def _lloyd(
     """Labels (runs, n), centres (runs, k, p) and within-sums (runs,) after convergence."""
     runs, k, _ = C.shape
     labels = np.full(weights.shape, -1, dtype=np.int8)
-    within = np.zeros(runs)
+    within = np.zeros(runs, dtype=X.dtype)
     moving = np.arange(runs)
-    for _ in range(MOST_STEPS):
+    for step in range(MOST_STEPS):
         now, nearest = _assign(X, C[moving])
-        within[moving] = (weights[moving] * np.maximum(nearest + squares, 0.0)).sum(axis=1)
         changed = (now != labels[moving]).any(axis=1)
+        if step == MOST_STEPS - 1:
+            changed[:] = False
         labels[moving] = now
+        still = moving[~changed]
+        within[still] = (weights[still] * np.maximum(nearest[~changed] + squares, 0.0)).sum(axis=1)
         moving, now = moving[changed], now[changed]
         if not len(moving):
             break
         own = weights[moving]
+        left = own.sum(axis=1, keepdims=True)
+        rest = own @ X
         for j in range(k):
-            members = own * (now == j)
-            count = members.sum(axis=1, keepdims=True)
+            # The last part is what the others leave.
+            members = own * (now == j) if j < k - 1 else None
+            count = members.sum(axis=1, keepdims=True) if members is not None else left
+            total = members @ X if members is not None else rest
+            left, rest = left - count, rest - total
             # A part that lost everybody keeps its centre.
-            C[moving, j] = np.where(count > 0, members @ X / np.maximum(count, 1e-300), C[moving, j])
+            C[moving, j] = np.where(count > 0, total / np.maximum(count, 1.0), C[moving, j])
     return labels, C, within
 
 
 def _assign(X: FloatArray, C: FloatArray) -> tuple[SmallArray, FloatArray]:
     """Nearest centre (runs, n), and the squared distance to it less the patient's own square."""
     labels = np.zeros((len(C), len(X)), dtype=np.int8)
-    nearest = np.full((len(C), len(X)), np.inf)
+    nearest = np.full((len(C), len(X)), np.inf, dtype=X.dtype)
     for j in range(C.shape[1]):
         centre = C[:, j]
         distance = (-2 * centre) @ X.T + np.einsum("ij,ij->i", centre, centre)[:, None]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from usimg.phenotype.claim import GROUPS, STABLE, Tests
+
+if TYPE_CHECKING:
+    from usimg.phenotype.evidence import Evidence
 
 # Ordered names of the parts, least severe first.
 NAMES = {
@@ -126,6 +131,18 @@ class Phenotypes:
         """Names of the parts, least severe first, as `parts` uses them."""
         return NAMES[self.n_parts] if self.claim == GROUPS else part_names(self.n_parts)
 
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """Silhouettes, gap, prediction strength, resampling, second opinions, power: seconds, made once.
+
+        None for fewer than 20 patients.
+        """
+        from usimg.phenotype.evidence import evidence  # noqa: PLC0415  the claim needs none of it
+
+        table = self.standardised.sort_index(key=lambda index: index.map(str))
+        ranks = self.labels.map(list(NAMES[self.n_parts]).index).loc[table.index].to_numpy()
+        return evidence(table.to_numpy(), ranks, self.silhouettes, self.random_state)
+
     @property
     def reason(self) -> str:
         """Why the claim is what it is, in a few sentences."""
@@ -133,8 +150,16 @@ class Phenotypes:
 
         return reason(self)
 
-    def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write one self-contained HTML page and return where it lies."""
+    def report(self, path: str | os.PathLike[str], *, command: str = "") -> Path:
+        """Write one self-contained HTML page and return where it lies.
+
+        Parameters
+        ----------
+        path : path
+            The file to write.
+        command : str
+            What was typed, for the page's section on making it again.
+        """
         from usimg.phenotype.page import write  # noqa: PLC0415  pages load jinja2; a result needs none
 
-        return write(self, path)
+        return write(self, path, command)

@@ -35,10 +35,11 @@ class DipTest:
     p: float
 
 
-# Threshold of the uniform-null p. No score of real features is as flat as the uniform, so fewer cohorts
-# without groups fall below it than its number says: at most 5 % of every kind tried
-# (benchmarks/phenotypes.md), the flat gradient being the worst.
+# Threshold of the uniform-null p of each test where all patients and each known factor held constant must
+# pass: at most 5 % of the cohorts without groups of every kind tried pass all (benchmarks/phenotypes.md), the
+# flat gradient being the worst. Where no factor could be held constant one test decides, at its own level.
 ALPHA = 0.07
+ALPHA_ALONE = 0.05
 # Fewer patients leave the folds too little to find an axis with; chosen here.
 FEWEST = 50
 

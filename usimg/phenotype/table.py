@@ -74,7 +74,8 @@ def prepare(features: pd.DataFrame, roles: Mapping[str, str] | None) -> Prepared
             dropped[name] = "the same value in every patient"
     table = table.drop(columns=list(dropped))
 
-    excluded = {patient: _lacks(row) for patient, row in table.iterrows() if row.isna().any()}
+    incomplete = table[table.isna().any(axis=1)]
+    excluded = {patient: _lacks(row) for patient, row in incomplete.iterrows()}
     table = table.drop(index=list(excluded))
 
     for name in [name for name in table.columns if len(table) and _is_constant(table[name])]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH
-from usimg.phenotype.separation import ALPHA, FEWEST, DipTest
+from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, threshold
+from usimg.phenotype.separation import FEWEST
 
 if TYPE_CHECKING:
     from usimg.phenotype.result import Phenotypes
@@ -32,7 +32,8 @@ def reason(result: Phenotypes) -> str:
         return _explained(result)
     found = f"cross-fitted dip test, p = {separation.p:.2g}, {separation.n} patients"
     if result.claim == NO_GROUPS:
-        return f"{_why_not(separation, found)} {no_proof(result)}"
+        one_mode = separation.p > threshold(result.tests.confounders)
+        return f"{_why_not(found, one_mode=one_mode)} {no_proof(result)}"
     if result.claim == GROUPS:
         assumed = (
             " That device and sex do not explain them was assumed, not checked, where no check was run."
@@ -65,8 +66,8 @@ def _explained(result: Phenotypes) -> str:
     return f"{said} With {name} held constant there are no two modes (p = {factor.within_p:.2g})."
 
 
-def _why_not(separation: DipTest, found: str) -> str:
-    if separation.p > ALPHA:
+def _why_not(found: str, *, one_mode: bool) -> str:
+    if one_mode:
         return (
             f"Along the axis between the parts the patients have one mode ({found}). This is no proof of a"
             " continuum: a small gap cannot be seen at this number of patients."
