@@ -43,7 +43,7 @@ samples: $(VENV)/.installed ## write sample_dicoms/ again (deterministic)
 	$(BIN)/usimg advanced simulate samples sample_dicoms
 
 lock: $(VENV)/.developer ## pin every dependency in constraints.txt
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group lint --group test --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra all --group lint --group test --universal \
 		--python-version 3.11 --no-emit-index-url --no-header --quiet --upgrade -o constraints.txt
 
 clean: ## remove what was made, the study of the demo excepted
