@@ -15,7 +15,7 @@ from usimg.outline.segmenter import (
 from usimg.outline.segmenter import (
     Segmenter as Segmenter,
 )
-from usimg.outline.segmenter import as_boxes, as_seeds, get
+from usimg.outline.segmenter import as_boxes, as_seeds, get, usual
 from usimg.outline.segmenter import (
     names as segmenters,
 )
@@ -54,7 +54,7 @@ def segment(
     boxes : sequence of (r0, c0, r1, c1), optional
         Boxes, px of the frame, clipped to it; one Roi each, in order, after those of ``seeds``.
     segmenter : str or Segmenter, optional
-        Which one; the built-in ``"classical"`` when left out.
+        Which one. Left out: ``"nerve-network"`` for nerves and vessels at a prompt, else ``"classical"``.
 
     Returns
     -------
@@ -70,19 +70,21 @@ def segment(
         Prompts of a wrong form, an unknown segmenter, or one that cannot outline this structure.
     """
     found = anatomy.find(structure)
-    one = get(segmenter) if isinstance(segmenter, str) else segmenter or get()
     clicks, rectangles = as_seeds(seeds), as_boxes(boxes)
+    prompted = clicks is not None or rectangles is not None
     view = found if isinstance(found, anatomy.View) else None
     targets = (
         [anatomy.structure(name) for name in found.structures] if isinstance(found, anatomy.View) else [found]
     )
-    if view is not None and (clicks is not None or rectangles is not None):
+    if view is not None and prompted:
         raise OutlineRefused(
             f"{view.name} is a view of several structures; name the one that the click or box shows:"
             f" {', '.join(view.structures)}"
         )
     rois: list[Roi] = []
     for target in targets:
+        chosen = segmenter or usual(target, prompted=prompted)
+        one = get(chosen) if isinstance(chosen, str) else chosen
         request = Request(
             frame=frame,
             structure=target,

@@ -24,6 +24,7 @@ from usimg.scan import Frame
 
 GROUP = "usimg.segmenters"
 BUILT_IN = "classical"
+NERVE_NETWORK = "nerve-network"
 
 Seed = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -100,8 +101,14 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def names() -> tuple[str, ...]:
-    """Names of the segmenters there are, the built-in one first."""
-    return (BUILT_IN, *sorted(name for name in _entry_points() if name != BUILT_IN))
+    """Names of the segmenters there are, the built-in ones first."""
+    built_in = (BUILT_IN, NERVE_NETWORK)
+    return (*built_in, *sorted(name for name in _entry_points() if name not in built_in))
+
+
+def usual(structure: anatomy.Structure, *, prompted: bool) -> str:
+    """Which segmenter outlines a structure when nobody chose one: what did best on labels left out."""
+    return NERVE_NETWORK if prompted and structure.kind in ("nerve", "vessel") else BUILT_IN
 
 
 @cache
@@ -118,6 +125,10 @@ def get(name: str = BUILT_IN) -> Segmenter:
         from usimg.outline.classical import ClassicalSegmenter  # noqa: PLC0415  it imports this module
 
         make = ClassicalSegmenter
+    elif name == NERVE_NETWORK:
+        from usimg.outline.prompted import NerveSegmenter  # noqa: PLC0415  it imports this module
+
+        make = NerveSegmenter
     else:
         point = _entry_points().get(name)
         if point is None:
