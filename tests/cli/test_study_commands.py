@@ -115,3 +115,15 @@ def test_remeasure_takes_no_scans(usimg_command, study):
     said = usimg_command("extract", "--remeasure", "--study", study.root)
     assert said.code == 0
     assert "4 outlines of 4 scans measured again" in said.out
+
+
+def test_a_row_that_was_replaced_is_still_found_by_its_id(usimg_command, study, archive, make_dicom):
+    (one,) = study.fold().rows.query("visit == '1'").head(1).to_dict("records")
+    old = tables_of(study).current.set_index("outline").loc[one["outline"], "measurement_id"]
+    manifest = archive.parent / "labels.csv"
+    manifest.write_text(manifest.read_text().replace("soleus", "tibialis_anterior"))
+    options = ["--manifest", manifest, "--segmenter", "square", "--workers", 1, "--study", study.root]
+    assert usimg_command("extract", archive, *options).code == 0
+    facts = json.loads(usimg_command("info", study.root, "--value", old, "--json").out)
+    assert "replaced since" in facts["measurements"][0]
+    assert "data:image/webp" in (study.exports / f"value_{old}.html").read_text(encoding="utf-8")

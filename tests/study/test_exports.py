@@ -11,7 +11,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from usimg.study import target_of
+from usimg.study import outline_of, roi_of, target_of
 from usimg.study.exports import export, tables_of
 from usimg.study.redcap import HEADER, MOST_LETTERS
 
@@ -137,6 +137,24 @@ def test_the_queries_of_the_readme_run_on_the_parquet(study, repeats, automatic_
     assert thickness == [("007", "1", 22.0)]
     assert states == [("biceps_brachii", "automatic", 2, 0.9), ("biceps_brachii", "failed", 1, 0.9)]
     assert reasons == [("cut short", 1)]
+
+
+def test_current_parquet_holds_the_outline_that_holds(study, repeats, automatic_row, add_run):
+    drawn = [[0.0, 0.0], [0.0, 9.0], [9.0, 9.0]]
+    add_run(automatic_row(scan="e" * 64), automatic_row(scan="d" * 64), run="run2")
+    with study.sitting("Ada") as sitting:
+        one, two = repeats
+        sitting.accept(target_of(one), one["outline"])
+        made = sitting.outline(target_of(two), {"polygons": [drawn]}, {}, parents=(two["outline"],))
+        sitting.accept(target_of(two), made.id, parents=(made.id,))
+        sitting.reject(target_of(automatic_row(scan="e" * 64)), "cut off", parents=())
+    export(study)
+    written = pd.read_parquet(study.exports / "current.parquet").set_index("scan")
+    held = study.fold().rows.set_index("scan")
+    assert sorted(written["state"]) == ["accepted", "automatic", "corrected", "rejected"]
+    for scan, row in held.iterrows():
+        assert outline_of(roi_of(written.loc[scan])) == outline_of(roi_of(row))
+        assert written.loc[scan, "state"] == row["state"]
 
 
 def test_the_long_table_of_pandas_is_that_of_the_csv(study, repeats):

@@ -15,8 +15,10 @@ from usimg.errors import StudyRefused
 from usimg.pages import render, write_page
 from usimg.report.gather import named
 from usimg.report.stills import Still, still_of
+from usimg.study.decisions import read_decisions
 from usimg.study.dictionary import FEATURE_WORDS
 from usimg.study.exports import Tables, tables_of
+from usimg.study.outlines import with_outlines
 from usimg.study.schema import plain
 from usimg.study.signing import Signature, signatures
 from usimg.study.tables import RULE
@@ -120,7 +122,7 @@ def patient_report(
     StudyRefused
         No such patient or visit.
     """
-    tables = tables_of(study, include_unvalidated=include_unvalidated)
+    tables = tables_of(study, include_unvalidated=include_unvalidated, geometry=False)
     page = _page(study, tables, subject, visit)
     html = render("usimg.report", "patient.html.j2", page=page, rule=RULE)
     name = re.sub(r"[^A-Za-z0-9-]+", "_", f"patient_{page.subject}_{page.visit}").strip("_")
@@ -232,7 +234,9 @@ def _derived(record: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _stills(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[str, Still]], int]:
     """A thumbnail of every picture with an outline that holds."""
-    drawn = rows[rows["polygons"].notna() & ~rows["state"].isin(["failed", "empty", "rejected"])]
+    drawn = rows[~rows["state"].isin(["failed", "empty", "rejected", "conflict"]).to_numpy(dtype=bool)]
+    drawn = with_outlines(drawn, study.automatic, read_decisions(study.people)[0])
+    drawn = drawn[drawn["polygons"].notna()]
     groups = list(drawn.groupby(["scan", "frame", "region"], sort=False, dropna=False))
     shown = []
     for _, group in groups[:MOST_PICTURES]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-import usimg
 from usimg.study.csvs import write_csv
+from usimg.study.decisions import read_decisions
 from usimg.study.derived import definitions, derive, heckmatt
 from usimg.study.dictionary import described
-from usimg.study.files import written_whole
+from usimg.study.outlines import write_with_outlines
 from usimg.study.private import SHORT_HASH
 from usimg.study.redcap import write_redcap
 from usimg.study.schema import GEOMETRY, SCHEMA
@@ -129,14 +129,17 @@ def export(
     StudyRefused
         The folder cannot be written.
     """
-    tables = tables_of(study, include_unvalidated=include_unvalidated)
+    tables = tables_of(study, include_unvalidated=include_unvalidated, geometry=False)
     current, folder = tables.current, study.exports
     whole = pa.Table.from_arrays(
-        [_array(current[name], kind) for name, kind in zip(CURRENT.names, CURRENT.types, strict=True)],
+        [
+            pa.nulls(len(current), kind) if name in GEOMETRY else _array(current[name], kind)
+            for name, kind in zip(CURRENT.names, CURRENT.types, strict=True)
+        ],
         schema=CURRENT,
     )
-    with written_whole(folder / "current.parquet") as temporary:
-        pq.write_table(whole, temporary)
+    decisions, _ = read_decisions(study.people)
+    write_with_outlines(folder / "current.parquet", whole, study.automatic, decisions)
     readable = whole.filter(pa.array((current["status"] != "failed").to_numpy(dtype=bool)))
     long = _for_reading(readable, [name for name in CURRENT.names if name not in _NOT_FOR_READING])
     del whole, readable
@@ -207,7 +210,7 @@ def _sheets(written: dict[str, pa.Table], about: list[tuple[str, str]]) -> Itera
 
 def _about(study: Study, held: Fold, *, include_unvalidated: bool) -> list[tuple[str, str]]:
     said = [
-        ("made by", f"usimg {usimg.__version__}. For research use only: not a medical device."),
+        ("made by", f"usimg {version('usimg')}. For research use only: not a medical device."),
         ("what counts", RULE),
         ("outlined and measured by", held.method),
     ]

@@ -12,6 +12,7 @@ from usimg.errors import StudyRefused
 from usimg.study.decisions import Decision, read_decisions
 from usimg.study.dictionary import described
 from usimg.study.exports import Tables, tables_of
+from usimg.study.outlines import with_outlines
 from usimg.study.schema import plain, read_parts, target_of
 from usimg.study.tables import RULE, RULE_UNVALIDATED, counted
 from usimg.study.values import measurement_ids
@@ -94,7 +95,7 @@ def where_from(study: Study, value: str) -> Provenance:
     """
     wanted = value.strip().upper()
     for include_unvalidated in (False, True):
-        tables = tables_of(study, include_unvalidated=include_unvalidated)
+        tables = tables_of(study, include_unvalidated=include_unvalidated, geometry=False)
         found = _find(study, tables, wanted)
         if found is not None:
             rule = f"{RULE} {RULE_UNVALIDATED}" if include_unvalidated else RULE
@@ -178,7 +179,7 @@ def _derived(study: Study, tables: Tables, record: Row) -> Provenance:
 
 def _replaced(study: Study, wanted: str) -> Provenance | None:
     """An automatic row that held once, by the id that it had."""
-    parts, _ = read_parts(study.automatic, geometry=True)
+    parts, _ = read_parts(study.automatic, geometry=False)
     rows = parts.to_pandas().assign(reader="", arm="", author="", state="automatic")
     rows = rows[[one == wanted for one in measurement_ids(rows)]]
     if rows.empty:
@@ -192,6 +193,7 @@ def _replaced(study: Study, wanted: str) -> Provenance | None:
 def _measurements(study: Study, rows: pd.DataFrame) -> list[Measurement]:
     decisions, _ = read_decisions(study.people)
     found = []
+    rows = with_outlines(rows, study.automatic, decisions)
     for record in rows.to_dict("records"):
         row = {str(name): value for name, value in record.items()}
         found.append(Measurement(str(row["measurement_id"]), row, tuple(_steps(row, decisions))))
