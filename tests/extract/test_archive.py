@@ -30,6 +30,8 @@ OF_THE_RUN = ["run"]
 def table(study: Study) -> pd.DataFrame:
     export(study, include_unvalidated=True)
     rows = pd.read_csv(study.exports / "measurements.csv").drop(columns=OF_THE_RUN)
+    whole = rows.select_dtypes("int").columns  # 13 and 13.0 are one number in a CSV
+    rows = rows.astype(dict.fromkeys(whole, float))
     return rows.sort_values(["scan", "structure"], ignore_index=True)
 
 

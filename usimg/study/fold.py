@@ -126,8 +126,10 @@ def newest(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
 
     Of two runs that did not see each other the one of the larger name is taken, the same everywhere.
     """
-    theirs = (made_by(automatic) == method) & (automatic["status"] != REMEASURED).fillna(value=True)
-    automatic = automatic[theirs.astype(bool)]
+    # A row without a method is a note of a failure, whoever met it.
+    theirs = (made_by(automatic) == method) | (automatic["method"].fillna("") == "")
+    again = (automatic["status"] == REMEASURED).fillna(value=False)
+    automatic = automatic[theirs.astype(bool) & ~again.astype(bool)]
     order = automatic[["scan", "generation", "run"]].drop_duplicates()
     order = order.sort_values(["scan", "generation", "run"])
     last = order.drop_duplicates("scan", keep="last").set_index("scan")["run"]

@@ -35,7 +35,8 @@ def methods_of(automatic: pd.DataFrame) -> list[str]:
     """All methods of a study's automatic rows, the one that it began with first."""
     if automatic.empty:
         return []
-    order = automatic[["generation", "run"]].assign(made_by=made_by(automatic))
+    known = automatic[automatic["method"].fillna("") != ""]
+    order = known[["generation", "run"]].assign(made_by=made_by(known))
     order = order.sort_values(["generation", "run", "made_by"], kind="stable")
     return [str(name) for name in order["made_by"].drop_duplicates()]
 
