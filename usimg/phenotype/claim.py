@@ -171,7 +171,7 @@ def _checks(
         found = separation.p <= limit
         checks["separation"] = (
             f"{'passed' if found else 'failed'}: cross-fitted dip {separation.dip:.4f},"
-            f" p = {separation.p:.3g} (two modes at {limit} or less)"
+            f" p = {p_in_words(separation.p)} (two modes at {limit} or less)"
         )
     given = {factor.name: factor for factor in factors}
     for name in dict.fromkeys([*REQUIRED, *given]):
@@ -201,20 +201,32 @@ def _factor_check(name: str, factor: Confounder | None, *, separated: bool, assu
     if len(factor.levels) == 1:
         return f"passed: {factor.unchecked}"
     with_parts = (
-        f"association with the parts {factor.effect:.2f} (permutation p = {factor.permutation_p:.3g})"
+        f"association with the parts {factor.effect:.2f} (permutation p = {p_in_words(factor.permutation_p)})"
     )
     left_out = f"; {factor.unchecked}" if factor.unchecked else ""
-    if factor.separated_within:
+    if separated and factor.separated_within:
         return (
-            f"passed: two modes with {name} held constant, p = {factor.within_p:.3g}; {with_parts}{left_out}"
+            f"passed: two modes with {name} held constant, p = {p_in_words(factor.within_p)};"
+            f" {with_parts}{left_out}"
         )
     if not separated and not (factor.strong and factor.makes_two):
         return f"not run: no separation that {name} could explain; {with_parts}{left_out}"
     alone = f", and {name} alone makes two kinds of patients" if factor.makes_two else ""
     return (
-        f"failed: no two modes with {name} held constant, p = {factor.within_p:.3g};"
+        f"failed: no two modes with {name} held constant, p = {p_in_words(factor.within_p)};"
         f" {with_parts}{alone}{left_out}"
     )
+
+
+def p_in_words(p: float | None) -> str:
+    """A p-value in two digits; none below a thousandth, where the tables end.
+
+    >>> p_in_words(0.0341), p_in_words(1e-6), p_in_words(None)
+    ('0.034', '0.001 or less', 'unknown')
+    """
+    if p is None:
+        return "unknown"
+    return "0.001 or less" if p <= 0.001001 else f"{p:.2g}"
 
 
 def _outcome_check(told: tuple[Outcome, ...]) -> str:

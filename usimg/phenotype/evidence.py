@@ -1,7 +1,7 @@
 """What reviewers ask of a clustering: how compact, how stable, against which null, seen by whom else.
 
-None of it tells a gradient from groups; the claim rests on ``claim.py``. Definitions and a simulation of
-each index on gradients and groups are in docs/phenotypes.md.
+None of it tells a gradient from groups; the claim rests on ``claim.py``. Each function names its
+definition; simulations of the claim on gradients and groups are in benchmarks/phenotypes.md.
 """
 
 from __future__ import annotations

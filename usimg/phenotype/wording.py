@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, threshold
+from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, p_in_words, threshold
 from usimg.phenotype.separation import FEWEST
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def reason(result: Phenotypes) -> str:
         )
     if result.claim.startswith(EXPLAINED):
         return _explained(result)
-    found = f"cross-fitted dip test, p = {separation.p:.2g}, {separation.n} patients"
+    found = f"cross-fitted dip test, p = {p_in_words(separation.p)}, {separation.n} patients"
     if result.claim == NO_GROUPS:
         one_mode = separation.p > threshold(result.tests.confounders)
         return f"{_why_not(found, one_mode=one_mode)} {no_proof(result)}"
@@ -42,7 +42,7 @@ def reason(result: Phenotypes) -> str:
         )
         return (
             f"There are two modes along the axis between the parts ({found}), and they stay with each known"
-            f" factor held constant (largest p = {result.p_value:.2g}).{assumed}"
+            f" factor held constant (largest p = {p_in_words(result.p_value)}).{assumed}"
         )
     if result.claim == SEVERITY_SAYS_AS_MUCH:
         return (
@@ -63,7 +63,7 @@ def _explained(result: Phenotypes) -> str:
     said = f"The parts follow {name}: the upper one holds {shares}."
     if factor.within_p is None:
         return said
-    return f"{said} With {name} held constant there are no two modes (p = {factor.within_p:.2g})."
+    return f"{said} With {name} held constant there are no two modes (p = {p_in_words(factor.within_p)})."
 
 
 def _why_not(found: str, *, one_mode: bool) -> str:
