@@ -26,7 +26,7 @@ lint: $(VENV)/.developer ## formatting, lint, types, layers, plugin manifest
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/npe2 validate --imports usimg_napari
+	$(BIN)/npe2 validate --imports usimg
 
 format: $(VENV)/.developer ## write the code as `make lint` wants it
 	$(BIN)/ruff format .
