@@ -314,3 +314,18 @@ def test_two_runs_at_once_on_one_study_give_each_scan_once(installed, make_dicom
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     assert len(study.current()) == 12
     assert study.fold().problems == []
+
+
+def test_what_a_manifest_excludes_later_counts_no_more_and_the_study_says_why(
+    installed, make_dicom, archive, study, tmp_path
+):
+    for seed, name in enumerate(("a", "b")):
+        make_dicom(archive / f"{name}.dcm", seed=seed)
+    run(archive, study)
+    assert study.current()["counts"].sum() == 2
+    (tmp_path / "m.csv").write_text("file,exclude,reason\nb.dcm,yes,calipers\n")
+    again = run(archive, study, labelling=Labelling("biceps_brachii", read_manifest(tmp_path / "m.csv")))
+    assert (again.counts["scans"], again.failed) == (1, 0)
+    current = study.current()
+    assert current["counts"].sum() == 1
+    assert "left out by a person: calipers" in set(current["reason"])

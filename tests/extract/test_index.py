@@ -111,7 +111,7 @@ def test_what_a_manifest_excludes_is_no_picture_and_is_listed_with_its_reason(pi
     (tmp_path / "m.csv").write_text("file,exclude,reason\nb.dcm,yes,calipers\n")
     found = index(archive, Labelling(manifest=read_manifest(tmp_path / "m.csv"), subjects=SUBJECTS))
     assert [p.file for p in found.pictures] == ["a.dcm"]
-    assert found.survey.excluded == [("b.dcm", "excluded by the manifest: calipers")]
+    assert found.survey.excluded == [("b.dcm", "calipers")]
 
 
 def test_the_page_names_no_patient_no_file_and_no_folder(picture, archive, tmp_path):

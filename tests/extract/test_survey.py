@@ -114,5 +114,5 @@ def test_of_equal_files_the_one_a_person_spoke_of_stands_for_all(make_dicom, arc
     table = tmp_path / "labels.csv"
     table.write_text("file,view,exclude,reason\nscans/kept.dcm,upper_arm,,\nscans/twin.dcm,,yes,calipers\n")
     found = survey(archive, Labelling(manifest=read_manifest(table)))
-    assert [(file.relative, file.labelled) for file in found.files] == [("scans/kept.dcm", True)]
+    assert [(file.relative, file.labelled) for file in found.readable] == [("scans/kept.dcm", True)]
     assert [file for file, _ in found.excluded] == ["scans/twin.dcm"]

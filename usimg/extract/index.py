@@ -213,6 +213,7 @@ def index(
         _picture(file, label, seen[file.relative], labelling)
         for file in surveyed.readable
         for label in file.labels
+        if not label.exclude
     ]
     pictures, visits = _visits(pictures, protocol)
     patients, alike_ids = _patients(surveyed, seen)

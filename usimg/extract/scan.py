@@ -92,8 +92,12 @@ def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = 
         "work": work_id(labels, method_of(segmenter)),
     }
     scan: Scan | None = None
-    rows: list[Row] = []
+    rows: list[Row] = [_left_out(label) for label in labels if label.exclude]
+    labels = tuple(label for label in labels if not label.exclude)
     problems: list[str] = []
+    if not labels:
+        identity = identity_of(path)
+        return ScanRows(identity, [_with_id(row | common | {"scan": identity}) for row in rows])
     try:
         scan = read(path)
     except UsimgError as error:
@@ -230,6 +234,16 @@ def _not_found(found: list[Roi], structure: str) -> str:
     if anatomy.structure(structure).outline != "layer":
         return "no outline was found without a click or a box; mark it in usimg review"
     return "no credible outline was found"
+
+
+def _left_out(label: Label) -> Row:
+    """A row that says so: it takes the place of what an earlier run measured, and the report shows why."""
+    why = label.reason or "no reason given"
+    return _identity(label) | {
+        "status": "empty",
+        "reason": f"left out by a person: {why}",
+        "frame": label.frame,
+    }
 
 
 def _failed(label: Label, reason: str) -> Row:

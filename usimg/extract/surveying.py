@@ -35,8 +35,6 @@ class SurveyedFile:
         Whether some frame has a scale.
     refused : str
         Why its header cannot be used; empty when it can.
-    left_out : str
-        Why a person excluded it; empty when nobody did.
     """
 
     path: str
@@ -48,12 +46,18 @@ class SurveyedFile:
     calibrated: bool = False
     labels: tuple[Label, ...] = ()
     refused: str = ""
-    left_out: str = ""
 
     @property
     def labelled(self) -> bool:
         """Whether every label names a structure or view."""
         return all(label.says_what for label in self.labels)
+
+    @property
+    def left_out(self) -> str:
+        """Why a person excluded it; empty when nobody did."""
+        if not all(label.exclude for label in self.labels):
+            return ""
+        return "; ".join(dict.fromkeys(label.reason or "no reason given" for label in self.labels))
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,6 @@ class Survey:
         Files that share a SOP Instance UID and differ in content.
     unmatched : list of str
         Manifest lines that are about no file.
-    excluded : list of (str, str)
-        Files that a person left out, and why.
     """
 
     root: Path
@@ -84,12 +86,16 @@ class Survey:
     copies: list[tuple[str, str]] = field(default_factory=list)
     contradictions: list[list[str]] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
-    excluded: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def excluded(self) -> list[tuple[str, str]]:
+        """Files that a person left out, and why; a run records them as such."""
+        return [(file.relative, file.left_out) for file in self.files if file.left_out]
 
     @property
     def readable(self) -> list[SurveyedFile]:
-        """Files whose header can be used."""
-        return [file for file in self.files if not file.refused]
+        """Files whose header can be used, and that nobody left out."""
+        return [file for file in self.files if not (file.refused or file.left_out)]
 
     @property
     def calibrated(self) -> int:
@@ -153,12 +159,10 @@ def survey(
         if on_file is not None:
             on_file(count)
     kept, copies, contradictions = _told_apart(files)
-    excluded = [(file.relative, file.left_out) for file in kept if file.left_out]
-    kept = [file for file in kept if not file.left_out]
     manifest = labelling.manifest
     lines = [] if manifest is None else manifest.unmatched(everything)
     unmatched = [f"{manifest.name if manifest else ''} line {line.line}: {line.pattern}" for line in lines]
-    return Survey(root, kept, dict(skipped.most_common()), copies, contradictions, unmatched, excluded)
+    return Survey(root, kept, dict(skipped.most_common()), copies, contradictions, unmatched)
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -190,8 +194,6 @@ def _look(
     if scan is not None and on_scan is not None:
         on_scan(relative, scan)
     labels = labelling.of_file(relative, scan.header if scan is not None else None)
-    wanted = tuple(label for label in labels if not label.exclude)
-    why = "; ".join(dict.fromkeys(label.reason or "no reason given" for label in labels))
     return SurveyedFile(
         path=str(path),
         relative=relative,
@@ -200,9 +202,8 @@ def _look(
         sop_instance_uid=(scan.header.sop_instance_uid or "") if scan is not None else "",
         frames=len(scan.frames) if scan is not None else 0,
         calibrated=_is_calibrated(scan) or any(label.spacing for label in labels),
-        labels=wanted,
+        labels=labels,
         refused=refused,
-        left_out="" if wanted else f"excluded by the manifest: {why}",
     )
 
 

@@ -21,7 +21,7 @@ operator    code of who scanned, never a name
 row_mm      millimetres per pixel down, for files without a scale, and
 col_mm      across (left out: the same)
 exclude     yes: not measured, and listed as left out, with the
-reason      that is given
+reason      that is given; reports show it, so it names nobody
 =========== ========================================================================================
 """
 
