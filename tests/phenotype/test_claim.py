@@ -111,3 +111,11 @@ def test_the_clinical_table_may_come_in_another_order_and_with_strangers():
     first, second = (usimg.cluster(made.features, facts) for facts in (made.clinical, mixed))
     assert first.checks == second.checks
     assert first.p_value == second.p_value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "groups"])
+def test_at_most_one_in_twenty_cohorts_without_groups_is_called_groups(kind):
+    made = [cohort(454, kind, seed=50_000 + seed) for seed in range(60)]
+    claims = [usimg.cluster(one.features, one.clinical[FACTS]).claim for one in made]
+    assert claims.count("groups") <= 60 * 0.05
