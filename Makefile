@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
+DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format bench pictures samples lock clean
@@ -32,8 +33,13 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.developer ## measure speed and accuracy; tables land in benchmarks/
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.developer ## measure speed and accuracy (hours; real images in DATA)
+	$(BIN)/python benchmarks/real_files.py
+	$(BIN)/python benchmarks/fit_layers.py $(DATA)/dltrack_apo
+	$(BIN)/python benchmarks/fit_rims.py $(DATA)/nerve_vessel
+	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split val
+	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.phenotypes
 
 pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
