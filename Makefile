@@ -12,9 +12,11 @@ DATA   ?= ../shared/data
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.installed ## set up, extract sample_dicoms/, group the patients, print where the reports are
+demo: $(VENV)/.installed ## set up, extract sample_dicoms/, group patients and a synthetic cohort; prints where the reports are
 	$(BIN)/usimg extract sample_dicoms --manifest sample_dicoms/manifest.csv --study $(DEMO)/study
 	$(BIN)/usimg cluster $(DEMO)/study --include-unvalidated --out $(DEMO)/phenotypes
+	$(BIN)/usimg advanced simulate cohort --patients 454 -o $(DEMO)/cohort
+	$(BIN)/usimg cluster $(DEMO)/cohort/features.csv --clinical $(DEMO)/cohort/clinical.csv --out $(DEMO)/cohort/phenotypes
 
 test: $(VENV)/.developer ## set up and run every test but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -33,13 +35,13 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.developer ## measure speed and accuracy (hours; real images in DATA)
+bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/real_files.py
 	$(BIN)/python benchmarks/fit_layers.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/fit_rims.py $(DATA)/nerve_vessel
 	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split val
 	$(BIN)/python -m benchmarks.study
-	$(BIN)/python -m benchmarks.phenotypes
+	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
 
 pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
