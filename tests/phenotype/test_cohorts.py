@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from usimg.errors import UsimgError
-from usimg.phenotype import columns_with_role
+from usimg.phenotype import cluster, columns_with_role
 from usimg.simulate.cohorts import KINDS, cohort
 
 
@@ -27,7 +27,7 @@ def test_groups_lie_as_far_apart_and_correlate_as_asked():
     within = made.features - made.features.groupby(severe).transform("mean")
     gap = (made.features[severe].mean() - made.features[~severe].mean()) / within.std()
     assert gap.abs().to_numpy() == pytest.approx(1.8, abs=0.06)
-    assert (np.sign(gap) == [-1 if role == "muscle_thickness" else 1 for role in made.roles.values()]).all()
+    assert (np.sign(gap) == [1 if role == "muscle_echo" else -1 for role in made.roles.values()]).all()
     correlations = within.corr().abs().to_numpy()[np.triu_indices(22, 1)]
     assert correlations.mean() == pytest.approx(0.1, abs=0.01)
 
@@ -49,3 +49,12 @@ def test_the_share_of_missing_values_is_as_asked():
 def test_what_describes_no_cohort_is_refused(asked):
     with pytest.raises(UsimgError):
         cohort(**asked)
+
+
+def test_a_written_cohort_is_called_synthetic_wherever_its_groups_are_shown(tmp_path):
+    made = cohort(60, "groups", seed=2)
+    features = made.features.rename("synthetic-{}".format)
+    result = cluster(features)
+    assert any("synthetic" in note for note in result.notes)
+    assert "about no person" in result.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not any("synthetic" in note for note in cluster(made.features).notes)

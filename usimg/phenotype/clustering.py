@@ -16,6 +16,7 @@ from usimg.phenotype.result import NAMES, Phenotypes
 from usimg.phenotype.separation import ALPHA_ALONE, FEWEST, cross_fitted_scores, dip_test
 from usimg.phenotype.silhouette import silhouettes
 from usimg.phenotype.table import ORIENTS, Prepared, prepare
+from usimg.simulate.cohorts import SYNTHETIC
 
 # Reference study: k = 2 to 5.
 MAX_K = 5
@@ -107,6 +108,8 @@ def cluster(
     labels = [NAMES[parts][rank] for rank in ranks[parts]]
     supported = (tests.stability >= STABLE) & (tests.claim == GROUPS)
 
+    if all(str(patient).startswith(SYNTHETIC) for patient in index):
+        notes = ("all patients are synthetic, made by usimg simulate: this is about no person", *notes)
     order = [patient for patient in features.index if patient not in prepared.excluded]
     return Phenotypes(
         labels=pd.Series(labels, index=index, name="label").loc[order],

@@ -40,6 +40,9 @@ _THICKNESS = (
     ("first_dorsal_interosseous__mid_metacarpal", 11.0, 2.5),
 )
 _ECHO = tuple((name, 70.0, 14.0) for name, _, _ in _THICKNESS)
+# What every id of a written cohort begins with, so that no table of it passes for people.
+SYNTHETIC = "synthetic-"
+
 _NERVES = (
     ("median_nerve__wrist", 8.5, 1.8),
     ("ulnar_nerve__elbow", 8.0, 1.9),
@@ -130,7 +133,9 @@ def cohort(
         )
     rng = np.random.default_rng(seed)
     columns = _columns()
-    sign = np.array([-1.0 if role == "muscle_thickness" else 1.0 for _, role, _, _ in columns])
+    # Thinner and brighter muscle, smaller nerves: proximal median and distal ulnar areas are reduced in ALS
+    # (Noto 2018, DOI 10.1002/mus.26301).
+    sign = np.array([1.0 if role == "muscle_echo" else -1.0 for _, role, _, _ in columns])
     thickness = np.array([role == "muscle_thickness" for _, role, _, _ in columns])
     echo = np.array([role == "muscle_echo" for _, role, _, _ in columns])
     if loading is None:
@@ -194,7 +199,7 @@ def write(made: Cohort, folder: str | os.PathLike[str]) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for name, table in (("features", made.features), ("clinical", made.clinical), ("truth", made.truth)):
         # The patients' names say it too, for whoever sees a row without its file.
-        table.rename("synthetic-{}".format).to_csv(target / f"{name}.csv", lineterminator="\n")
+        table.rename((SYNTHETIC + "{}").format).to_csv(target / f"{name}.csv", lineterminator="\n")
     (target / "README.md").write_text(
         f"# A synthetic cohort\n\nMade by usimg: {KINDS[made.kind]} ({len(made.features)} patients)."
         " Nothing in it was measured in a person.\n",
