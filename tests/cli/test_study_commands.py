@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from usimg.study import Study, target_of
@@ -127,3 +130,17 @@ def test_a_row_that_was_replaced_is_still_found_by_its_id(usimg_command, study, 
     facts = json.loads(usimg_command("info", study.root, "--value", old, "--json").out)
     assert "replaced since" in facts["measurements"][0]
     assert "data:image/webp" in (study.exports / f"value_{old}.html").read_text(encoding="utf-8")
+
+
+def test_the_queries_that_the_readme_shows_run_in_the_studys_folder(usimg_command, study, monkeypatch):
+    row = study.fold().rows.query("visit == '1'").iloc[0].to_dict()
+    with study.sitting("Ada") as sitting:
+        sitting.reject(target_of(row), "wrong plane", parents=row["heads"])
+    assert usimg_command("export", study.root).code == 0
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sql\n(.*?)```", readme, flags=re.DOTALL)
+    thickness, states, left_out = (query.strip() for query in block.split(";") if query.strip())
+    monkeypatch.chdir(study.root)
+    assert len(duckdb.sql(thickness.replace("biceps_brachii", "soleus")).fetchall()) == 2
+    assert sum(n for _, _, n, _ in duckdb.sql(states).fetchall()) == 4
+    assert sum(scans for _, scans in duckdb.sql(left_out).fetchall()) == 1

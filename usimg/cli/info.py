@@ -17,7 +17,7 @@ from usimg.errors import DependencyMissing, UsimgError
 if TYPE_CHECKING:
     from usimg.scan import Calibration, Frame, Region, Scan
 
-_LIBRARIES = ("numpy", "pydicom", "imagecodecs", "opencv-python", "pandas", "duckdb", "napari", "PySide6")
+_LIBRARIES = ("numpy", "pydicom", "imagecodecs", "opencv-python", "pandas", "pyarrow", "napari", "PySide6")
 
 
 def info(
