@@ -22,10 +22,13 @@ from usimg.extract.runlog import RunLog
 from usimg.extract.scan import ScanRows
 from usimg.extract.surveying import SurveyedFile
 from usimg.study import Study, Target
+from usimg.study.decisions import read_decisions
 from usimg.study.fold import automatic_rows
 running.PART_SCANS = 3
 study = Study.open(sys.argv[1])
 held = set(automatic_rows(study, geometry=False)[0]["scan"])
+# A kill may fall between a scan's part and the decision on it: the person has not spoken yet, and does now.
+spoken = {decision.target.scan for decision in read_decisions(study.people)[0].values()}
 run = running.Run(study, running.run_name(), 1 + len(held), {}, RunLog(study.runs / "log.jsonl"))
 row = dict(status="measured", structure="soleus", site="", side="left", frame=0, method="m 1",
            usimg_version="0", thickness_mm=20.0, confidence=0.9, validated=True, flags=[], work="w",
@@ -34,15 +37,15 @@ with study.sitting("Ada") as sitting:
     print("ready", flush=True)
     for n in range(int(sys.argv[2])):
         scan = f"{n:064x}"
-        if scan in held:
-            continue
-        file = SurveyedFile(f"/archive/{n}.dcm", f"{n}.dcm", 1, 0)
-        parts = run.parts
-        run.take(file, ScanRows(scan, [row | dict(scan=scan, subject=f"P{n}", outline=f"o{n}")]))
-        if run.parts > parts:
-            print("part", n, flush=True)
-        sitting.accept(Target(scan, 0, None, "soleus", "", "left"), f"o{n}")
-        print("decided", n, flush=True)
+        if scan not in held:
+            file = SurveyedFile(f"/archive/{n}.dcm", f"{n}.dcm", 1, 0)
+            parts = run.parts
+            run.take(file, ScanRows(scan, [row | dict(scan=scan, subject=f"P{n}", outline=f"o{n}")]))
+            if run.parts > parts:
+                print("part", n, flush=True)
+        if scan not in spoken:
+            sitting.accept(Target(scan, 0, None, "soleus", "", "left"), f"o{n}")
+            print("decided", n, flush=True)
 run.flush()
 print("all", flush=True)
 """
@@ -96,6 +99,7 @@ def kills(tmp_path, count, seed):
     study = Study.create(tmp_path / "killed0")
     for n in range(count):
         if len(scans_of(study)) == SCANS:
+            finish(study)
             assert table(study).equals(table(whole))
             study = Study.create(tmp_path / f"killed{n}")
         killed_once(study, draw.uniform(0.0, 0.15))
