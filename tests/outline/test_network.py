@@ -18,7 +18,7 @@ from usimg.outline.network import (
     network_input,
     second_edges,
 )
-from usimg.outline.onnx_model import as_confidence, read_model
+from usimg.outline.layer_model import as_confidence, read_model
 
 ROWS = INPUT_SHAPE[0]
 

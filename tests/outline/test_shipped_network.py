@@ -10,7 +10,7 @@ import pytest
 import usimg
 from usimg import simulate
 from usimg.outline.learned import NetworkSegmenter
-from usimg.outline.onnx_model import shipped
+from usimg.outline.layer_model import shipped
 
 from .conftest import frame_of, phantom_frame
 

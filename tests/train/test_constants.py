@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from usimg.outline.onnx_model import LayerNetwork
+from usimg.outline.layer_model import LayerNetwork
 from usimg.outline.selfcheck import DESCRIBED
 from usimg.train.card import Account, card, curve, worst
 from usimg.train.constants import Judged, fit_confidence, fit_offsets

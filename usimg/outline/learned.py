@@ -11,9 +11,9 @@ from usimg import anatomy
 from usimg.outline.classical import ClassicalSegmenter
 from usimg.outline.edges import inner_edge
 from usimg.outline.field import Pane, panes
+from usimg.outline.layer_model import LayerNetwork, shipped
 from usimg.outline.layers import candidates, compartment
 from usimg.outline.network import INPUT_SHAPE, OUTPUT_COLS, Answer, Edges, edges, network_input, second_edges
-from usimg.outline.onnx_model import LayerNetwork, shipped
 from usimg.outline.scope import is_validated
 from usimg.outline.segmenter import Request
 from usimg.outline.selfcheck import SQUEEZE, Looks, describe, ranked

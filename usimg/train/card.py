@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from usimg.outline.onnx_model import LayerNetwork
+from usimg.outline.layer_model import LayerNetwork
 from usimg.train.constants import Judged
 from usimg.train.dataset import Example, Left
 from usimg.train.figures import Figures, table

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usimg.errors import StudyRefused
-from usimg.outline.onnx_model import LayerNetwork, as_confidence, read_model
+from usimg.outline.layer_model import LayerNetwork, as_confidence, read_model
 from usimg.train.backend import require_torch
 from usimg.train.card import Account, write
 from usimg.train.constants import RIGHT, Judged, fit_confidence, fit_offsets, judge

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from usimg.outline.layer_model import LayerNetwork
 from usimg.outline.layers import candidates
 from usimg.outline.learned import look, refined
-from usimg.outline.onnx_model import LayerNetwork
 from usimg.outline.selfcheck import DESCRIBED, describe, ranked
 from usimg.train.dataset import Example
 from usimg.train.figures import relative_error

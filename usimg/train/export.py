@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from usimg.errors import UsimgError
+from usimg.outline.layer_model import LayerNetwork, read_model
 from usimg.outline.network import INPUT_CHANNELS, INPUT_SHAPE
-from usimg.outline.onnx_model import LARGEST, LayerNetwork, read_model
+from usimg.outline.onnx_file import LARGEST
 from usimg.train.backend import require_torch
 
 # onnxruntime and OpenCV both read it; nothing newer is needed.

@@ -1,1 +1,1 @@
-"""Trained networks that travel with the package, each with its card; see `usimg.outline.onnx_model`."""
+"""Trained networks that travel with the package, each with its card; see `usimg.outline.layer_model`."""

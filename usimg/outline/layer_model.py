@@ -1,12 +1,9 @@
-"""A trained network read from an ONNX file and run by OpenCV: one thread, no torch, checked by its hash."""
+"""The trained network for muscle layers, with the constants that were fitted with it."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,15 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usimg.errors import FileRefused
 from usimg.outline.network import INPUT_CHANNELS, INPUT_SHAPE, OUTPUT_CHANNELS, OUTPUT_COLS
+from usimg.outline.onnx_file import Runner, read_onnx, try_out
 from usimg.outline.selfcheck import DESCRIBED, Confidence
-from usimg.vision import cv2
 
 FloatArray = NDArray[np.float32]
-
-# Weights above this size are not what `usimg train` writes (issue: under 10 MB each).
-LARGEST = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +43,14 @@ class LayerNetwork:
     confidence: Confidence | None
     onnx: bytes
 
+    _run: Runner = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_local", threading.local())
+        object.__setattr__(self, "_run", Runner(self.onnx))
 
     def logits(self, picture: FloatArray) -> FloatArray:
         """(channels, rows, cols) in, (`OUTPUT_CHANNELS`, rows, `OUTPUT_COLS`) out."""
-        local: Any = self._local  # type: ignore[attr-defined]
-        if not hasattr(local, "net"):
-            # OpenCV's networks keep their buffers: one a thread.
-            local.net = cv2.dnn.readNetFromONNX(np.frombuffer(self.onnx, np.uint8))
-        local.net.setInput(np.ascontiguousarray(picture[None], np.float32))
-        out: FloatArray = local.net.forward()[0]
+        out: FloatArray = self._run(picture[None])[0]
         return out
 
 
@@ -79,34 +69,21 @@ def read_model(path: Path | Traversable, constants: Path | Traversable | None = 
     FileRefused
         A file is missing, too large, changed since it was written, or no network of this kind.
     """
-    if constants is None:
-        constants = Path(str(path)).with_suffix(".toml")
-    if not path.is_file() or not constants.is_file():
-        raise FileRefused(
-            f"{path}: a network is two files, NAME.onnx and NAME.toml; write them with usimg train"
-        )
-    content = path.read_bytes()
-    if len(content) > LARGEST:
-        raise FileRefused(f"{path}: {len(content) / 1e6:.0f} MB is not a network that usimg train wrote")
-    try:
-        table = tomllib.loads(constants.read_text("utf-8"))
-        digest, edges = str(table["sha256"]), table["edges"]
-        upper, lower = float(edges["upper_offset"]), float(edges["lower_offset"])
-        confidence = as_confidence(table["confidence"]) if "confidence" in table else None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise FileRefused(f"{constants}: not the constants of a network ({error!r})") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != digest:
-        raise FileRefused(f"{path}: changed since it was written (hash {found[:8]}, expected {digest[:8]})")
-    stem = path.name.removesuffix(".onnx")
-    model = LayerNetwork(f"{stem}-{found[:8]}", found, upper, lower, confidence, content)
-    try:
-        shape = model.logits(np.zeros((INPUT_CHANNELS, *INPUT_SHAPE), np.float32)).shape
-    except cv2.error as error:
-        raise FileRefused(f"{path}: OpenCV cannot run this network ({error.err})") from None
-    if shape != (OUTPUT_CHANNELS, INPUT_SHAPE[0], OUTPUT_COLS):
-        raise FileRefused(f"{path}: a network for something else, its output is {shape}")
+    read, (upper, lower, confidence) = read_onnx(path, constants, _parsed)
+    model = LayerNetwork(read.name, read.sha256, upper, lower, confidence, read.onnx)
+    try_out(
+        path,
+        model.logits,
+        (INPUT_CHANNELS, *INPUT_SHAPE),
+        (OUTPUT_CHANNELS, INPUT_SHAPE[0], OUTPUT_COLS),
+    )
     return model
+
+
+def _parsed(table: dict[str, Any]) -> tuple[float, float, Confidence | None]:
+    edges = table["edges"]
+    confidence = as_confidence(table["confidence"]) if "confidence" in table else None
+    return float(edges["upper_offset"]), float(edges["lower_offset"]), confidence
 
 
 def as_confidence(table: Mapping[str, float]) -> Confidence:
