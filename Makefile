@@ -39,6 +39,7 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/real_files.py
 	$(BIN)/python benchmarks/fit_layers.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/fit_rims.py $(DATA)/nerve_vessel
+	$(BIN)/python benchmarks/muscles.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split val
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md

@@ -63,7 +63,9 @@ def killed_once(study, moment):
     assert process.stdout.readline() == "ready\n"
     time.sleep(moment)
     process.kill()
-    said = [line.split() for line in process.communicate()[0].splitlines()]
+    # A line without its end was cut by the kill: what it would have said is not known.
+    lines = process.communicate()[0].splitlines(keepends=True)
+    said = [line.split() for line in lines if line.endswith("\n")]
     parts = [int(words[1]) for words in said if words[0] == "part"]
     decided = {int(words[1]) for words in said if words[0] == "decided"}
     held = study.fold()
