@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from usimg.errors import FileRefused
+from usimg.outline.layer_model import as_confidence, read_model
 from usimg.outline.network import (
     INPUT_CHANNELS,
     INPUT_SHAPE,
@@ -18,7 +19,6 @@ from usimg.outline.network import (
     network_input,
     second_edges,
 )
-from usimg.outline.layer_model import as_confidence, read_model
 
 ROWS = INPUT_SHAPE[0]
 

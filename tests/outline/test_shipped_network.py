@@ -9,8 +9,8 @@ import pytest
 
 import usimg
 from usimg import simulate
-from usimg.outline.learned import NetworkSegmenter
 from usimg.outline.layer_model import shipped
+from usimg.outline.learned import NetworkSegmenter
 
 from .conftest import frame_of, phantom_frame
 
