@@ -9,11 +9,12 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from usimg.study import Study, target_of
 from usimg.study.exports import tables_of
-from usimg.study.signing import sign
+from usimg.study.schema import write_part
 
 
 @pytest.fixture
@@ -32,6 +33,10 @@ def study(installed, usimg_command, make_dicom, archive, tmp_path):
     assert not folder.exists()
     assert usimg_command("extract", archive, *options).code == 0
     return Study.open(folder)
+
+
+def read_rows(part):
+    return pq.read_table(part).to_pylist()
 
 
 def source(study):
@@ -83,8 +88,8 @@ def test_a_patients_page_has_both_visits_and_is_not_signed_until_it_is(usimg_com
         assert said in html or said == "patient&#39;s sticker"
     assert html.count("data:image/webp") == 2
     assert "ZZMARKER" not in html
-    sign(study, tables_of(study).current, "P07", "2", author="Dr Roe")
-    usimg_command("patient", study.root, "P07")
+    assert usimg_command("patient", study.root, "P07", "--sign", "Dr Roe").code == 2  # which visit?
+    assert usimg_command("patient", study.root, "P07", "--visit", "2", "--sign", "Dr Roe").code == 0
     html = page.read_text(encoding="utf-8")
     assert "Signed by Dr Roe" in html
     assert "NOT SIGNED" not in html
@@ -94,8 +99,21 @@ def test_a_patients_page_has_both_visits_and_is_not_signed_until_it_is(usimg_com
     usimg_command("patient", study.root, "P07")
     html = page.read_text(encoding="utf-8")
     assert "NOT SIGNED" in html
-    assert "has changed since" in html
+    assert "has changed since: 1 measurements count no longer" in html
     assert "wrong plane" in html
+
+
+def test_choose_lets_another_methods_numbers_hold(usimg_command, study):
+    (part,) = study.automatic.glob("*.parquet")
+    other = [row | {"method": "other 2", "run": "later", "generation": 2} for row in read_rows(part)]
+    write_part(study.automatic / "later-0001.parquet", other)
+    first, second = json.loads(usimg_command("choose", study.root, "--json").out)["methods"]
+    assert usimg_command("choose", study.root, "--method", second).code == 2  # who decides?
+    said = usimg_command("choose", study.root, "--method", second, "--author", "Dr Roe")
+    assert f"holds  {second}" in said.out
+    assert study.fold(geometry=False).rows["method"].unique().tolist() == ["other 2"]
+    wrong = usimg_command("choose", study.root, "--method", "none", "--author", "Dr Roe")
+    assert (wrong.code, first in wrong.err) == (1, True)
 
 
 def test_an_unknown_patient_is_one_line_with_those_there_are(usimg_command, study):

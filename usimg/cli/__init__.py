@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from usimg.cli import advanced, cluster, export, extract, index, info, measure, merge, patient, review
+from usimg.cli import advanced, choose, cluster, export, extract, index, info, measure, merge, patient, review
 from usimg.cli.screen import Exit, complain
 from usimg.errors import UsimgError
 
@@ -24,6 +24,7 @@ app.command("index")(index.index)
 app.command("extract")(extract.extract)
 app.command("review")(review.review)
 app.command("cluster")(cluster.cluster)
+app.command("choose")(choose.choose)
 app.command("export")(export.export)
 app.command("patient")(patient.patient)
 app.command("merge")(merge.merge)

@@ -23,18 +23,28 @@ def patient(
     include_unvalidated: Annotated[
         bool, typer.Option("--include-unvalidated", help="Take outlines nobody validated.")
     ] = False,
+    sign: Annotated[
+        str, typer.Option(help="Your name: sign the visit for exactly what counts now.", metavar="NAME")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write a patient's visit as one page: values, repeats, sides, the visit before, pictures, signature.
+
+    A signature holds until anything that counts changes; the page says so then. Look at the page first:
+    --sign needs --visit.
 
     Example: usimg patient my_study P07
     """
     from usimg.report import patient_report
     from usimg.study import Study
+    from usimg.study.signing import sign as sign_visit
 
-    page = patient_report(
-        Study.open(study), subject, out, visit=visit, include_unvalidated=include_unvalidated
-    )
+    opened = Study.open(study)
+    if sign:
+        if visit is None:
+            raise typer.BadParameter("say which visit is signed: --visit", param_hint="--sign")
+        sign_visit(opened, subject, visit, author=sign, include_unvalidated=include_unvalidated)
+    page = patient_report(opened, subject, out, visit=visit, include_unvalidated=include_unvalidated)
     if as_json:
         print_json({"page": str(page)})
     else:

@@ -25,6 +25,7 @@ from usimg.study.schema import features_of, outline_id, outline_of
 # Kinds of picture on which depth is depth and grey is tissue; colour lies over a B-mode picture.
 MEASURABLE = ("b_mode", "colour_doppler")
 Row = dict[str, Any]
+_GIVEN = {"given": "given in the manifest", "person": "given by a person in the viewer"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,12 @@ def method_of(segmenter: str = BUILT_IN) -> str:
 
 def work_id(labels: Iterable[Label], method: str) -> str:
     """Hash of what is asked of a scan: a run does again only what was asked otherwise before."""
-    return content_id({"labels": [asdict(label) for label in labels], "method": method})
+    asked = [asdict(label) for label in labels]
+    for label in asked:
+        # What came later and says nothing is left out, or every scan of an older study would be done again.
+        if label["scale_source"] == "given":
+            del label["scale_source"]
+    return content_id({"labels": asked, "method": method})
 
 
 def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = BUILT_IN) -> ScanRows:
@@ -199,7 +205,9 @@ def _frame(scan: Scan, label: Label) -> Frame:
         return frame
     row_mm, col_mm = label.spacing
     return frame.with_calibration(
-        Calibration(row_mm, col_mm, "given", region=label.region, detail="given in the manifest")
+        Calibration(
+            row_mm, col_mm, label.scale_source, region=label.region, detail=_GIVEN[label.scale_source]
+        )
     )
 
 

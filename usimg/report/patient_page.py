@@ -16,6 +16,7 @@ from usimg.pages import render, write_page
 from usimg.report.gather import named
 from usimg.report.stills import Still, still_of
 from usimg.study.decisions import read_decisions
+from usimg.study.derived import FASCICULATIONS, HECKMATT
 from usimg.study.dictionary import FEATURE_WORDS
 from usimg.study.exports import Tables, tables_of
 from usimg.study.outlines import with_outlines
@@ -123,13 +124,15 @@ def patient_report(
         No such patient or visit.
     """
     tables = tables_of(study, include_unvalidated=include_unvalidated, geometry=False)
-    page = _page(study, tables, subject, visit)
+    page = _page(study, tables, subject, visit, include_unvalidated=include_unvalidated)
     html = render("usimg.report", "patient.html.j2", page=page, rule=RULE)
     name = re.sub(r"[^A-Za-z0-9-]+", "_", f"patient_{page.subject}_{page.visit}").strip("_")
     return write_page(path or study.exports / f"{name}.html", html)
 
 
-def _page(study: Study, tables: Tables, subject: str, visit: str | None) -> Page:
+def _page(
+    study: Study, tables: Tables, subject: str, visit: str | None, *, include_unvalidated: bool
+) -> Page:
     rows = tables.current[(tables.current["subject"] == subject).fillna(value=False).astype(bool)]
     if rows.empty:
         known = sorted(set(tables.current["subject"].dropna()) - {""})
@@ -165,7 +168,11 @@ def _page(study: Study, tables: Tables, subject: str, visit: str | None) -> Page
             *((_place(row), _average_words(row)) for row in gone.to_dict("records")),
         ],
         stills=stills,
-        signed=signatures(tables.held.others, tables.current, subject, chosen),
+        signed=[
+            signature
+            for signature in signatures(study, tables.held, subject, chosen)
+            if signature.include_unvalidated == include_unvalidated or not signature.holds
+        ],
         method=tables.held.method,
         unvalidated=int(unvalidated.sum()),
         more_pictures=more,
@@ -223,7 +230,7 @@ def _derived(record: Mapping[Any, Any]) -> dict[str, Any]:
     place = ", ".join(str(record[name]).replace("_", " ") for name in fields if plain(record[name]))
     return {
         "label": record["label"],
-        "place": place if record["name"] != "heckmatt_grade" else place.rpartition(", ")[0],
+        "place": place if record["name"] not in (HECKMATT, FASCICULATIONS) else place.rpartition(", ")[0],
         "value": plain(record["value"]),
         "error": plain(record["error"]),
         "unit": record["unit"],

@@ -30,13 +30,16 @@ KINDS: dict[str, tuple[str, ...]] = {
     "reject": ("reason",),
     "label": ("label",),
     "calibrate": ("row_mm", "col_mm"),
-    "grade": ("grade",),
+    "grade": (),
     "not_done": ("reason",),
     "sign": ("counted",),
     "undo": ("undoes",),
     "choose": ("method",),
 }
 OUTLINE_KINDS = ("outline", "accept", "reject")
+# Readings in this arm settle what readers, blind ones too, left open; readings in any other arm but ""
+# are blind and change nothing by themselves.
+ADJUDICATED = "adjudicated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ class Decision:
         missing = [name for name in needed if self.content.get(name) in (None, "")]
         if missing:
             raise StudyRefused(f"a decision of kind {self.kind!r} needs {', '.join(missing)}")
+        if self.kind == "grade" and not {"grade", "fasciculations"} & set(self.content):
+            raise StudyRefused(
+                "a decision of kind 'grade' needs a grade, or whether there are fasciculations"
+            )
         if not self.author:
             raise StudyRefused("a decision needs its author's name")
 

@@ -14,6 +14,7 @@ import pandas as pd
 from usimg.errors import StudyRefused
 from usimg.study.decisions import Decision
 from usimg.study.formula import evaluate, names_of
+from usimg.study.rulings import GRADES
 from usimg.study.schema import TARGET
 from usimg.study.values import value_id
 
@@ -27,6 +28,7 @@ COLUMNS = (
     *("reason", "formula", "source", "inputs"),
 )
 HECKMATT = "heckmatt_grade"
+FASCICULATIONS = "fasciculations"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def derive(wide: Wide, entries: Iterable[Derived]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)[list(COLUMNS)]
 
 
-def heckmatt(rows: pd.DataFrame, others: Iterable[Decision]) -> pd.DataFrame:
-    """Median Heckmatt grade of each place over repeats and readers (an ordinal scale has no mean).
+def graded(rows: pd.DataFrame, others: Iterable[Decision]) -> pd.DataFrame:
+    """What people saw of each place, over repeats and readers: median Heckmatt grade, any fasciculations.
 
     Parameters
     ----------
@@ -89,37 +91,50 @@ def heckmatt(rows: pd.DataFrame, others: Iterable[Decision]) -> pd.DataFrame:
         Of a fold: they say whose picture a grade is about.
     others : iterable of Decision
         `usimg.study.fold.Fold.others`.
+
+    Notes
+    -----
+    The grade is an ordinal scale and has no mean. Fasciculations are 1 where one picture showed some, for
+    they come and go.
     """
-    grades = [
-        decision.target.as_dict() | {"value": float(decision.content["grade"]), "input": decision.id}
-        for decision in others
-        if decision.kind == "grade" and _is_grade(decision.content.get("grade")) and not decision.arm
+    given = [decision for decision in others if decision.kind == "grade" and not decision.arm]
+    grades = [one for one in given if one.content.get("grade") in GRADES]
+    seen = [one for one in given if isinstance(one.content.get("fasciculations"), bool)]
+    tables = [
+        _over_pictures(rows, grades, "grade", "median").assign(
+            name=HECKMATT, label="Heckmatt grade, median", feature=HECKMATT, unit="1-4",
+            formula="median", source="Heckmatt 1982",
+        ),
+        _over_pictures(rows, seen, "fasciculations", "max").assign(
+            name=FASCICULATIONS, label="Fasciculations seen", feature=FASCICULATIONS, unit="0 or 1",
+            formula="max", source="",
+        ),
+    ]  # fmt: skip
+    filled = [
+        _with_ids(table.assign(error=np.nan, reason=""))[list(COLUMNS)] for table in tables if len(table)
     ]
-    if not grades:
-        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(COLUMNS))
+
+
+def _over_pictures(rows: pd.DataFrame, said: list[Decision], name: str, how: str) -> pd.DataFrame:
+    """One row a place: a number that people gave its pictures, summed up, with how many gave one."""
+    key = [*PERSON, *PLACE]
+    if not said:
+        return pd.DataFrame(columns=[*key, "value", "n", "inputs"])
+    given = pd.DataFrame(
+        [one.target.as_dict() | {"value": float(one.content[name]), "input": one.id} for one in said]
+    )
     names = list(TARGET)
     known = rows.drop_duplicates(names)[[*names, *PERSON, "muscle_state", "posture"]].copy()
-    given = pd.DataFrame(grades)
     # Missing frames and regions must meet each other: they are compared as text.
     for table in (known, given):
         texts = [table[name].astype(object).where(table[name].notna(), "").astype(str) for name in names]
         table["target"] = list(zip(*texts, strict=True))
     joined = given.merge(known[["target", *PERSON, "muscle_state", "posture"]], on="target", how="inner")
-    key = [*PERSON, *PLACE]
     joined[key] = joined[key].fillna("").astype(str)
     groups = joined.groupby(key)
-    result = groups["value"].median().reset_index()
-    result["n"] = groups.size().to_numpy()
-    result["inputs"] = groups["input"].agg(tuple).to_numpy()
-    result = result.assign(
-        name=HECKMATT, label="Heckmatt grade, median", feature=HECKMATT, error=np.nan, unit="1-4",
-        reason="", formula="median", source="Heckmatt 1982",
-    )  # fmt: skip
-    return _with_ids(result)[list(COLUMNS)]
-
-
-def _is_grade(value: Any) -> bool:
-    return str(value) in ("1", "2", "3", "4")
+    result = groups["value"].agg(how).reset_index()
+    return result.assign(n=groups.size().to_numpy(), inputs=groups["input"].agg(tuple).to_numpy())
 
 
 def _read(path: Path) -> dict[str, Derived]:

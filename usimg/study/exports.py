@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from usimg.study.csvs import write_csv
 from usimg.study.decisions import read_decisions
-from usimg.study.derived import definitions, derive, heckmatt
+from usimg.study.derived import definitions, derive, graded
 from usimg.study.dictionary import described
 from usimg.study.outlines import write_with_outlines
 from usimg.study.private import SHORT_HASH
@@ -93,7 +93,7 @@ def tables_of(study: Study, *, include_unvalidated: bool = False, geometry: bool
     current = counted(held.rows, primary_reader=study.primary_reader, include_unvalidated=include_unvalidated)
     current = current.assign(measurement_id=pd.array(measurement_ids(current), dtype="string"))
     patients = wide(current)
-    parts = [derive(patients, definitions(study.root)), heckmatt(held.rows, held.others)]
+    parts = [derive(patients, definitions(study.root)), graded(held.rows, held.others)]
     filled = [part for part in parts if len(part)]
     derived = pd.concat(filled, ignore_index=True) if filled else parts[0]
     return Tables(held, current, patients, derived)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from usimg.study.decisions import Decision, Target, read_decisions
+from usimg.study.decisions import ADJUDICATED, Decision, Target, read_decisions
 from usimg.study.history import History, Reading
 from usimg.study.methods import made_by, method_that_holds, methods_of
 from usimg.study.schema import (
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 # What a row is: the first three are a run's, the others a person's. A draft was drawn and not yet
 # accepted; moved means that the picture's label was changed after the decision.
 STATES = ("automatic", "empty", "failed", "draft", "accepted", "corrected", "rejected", "conflict", "moved")
-# Readings in the arm "adjudicated" settle what readers, blind ones too, left open; readings in any
-# other arm are blind and change nothing by themselves.
-ADJUDICATED = "adjudicated"
 OPEN_ARMS = ("", ADJUDICATED)
 PERSON = ("state", "reader", "arm", "author", "heads")
 # Status of a row that holds new numbers of a person's outline, whose id it has.
@@ -92,6 +89,10 @@ class Fold:
             if (reading.target, reading.reader, reading.arm) == (target, reader, arm):
                 return reading.heads
         return (outline,)
+
+    def seen(self, target: Target) -> tuple[str, ...]:
+        """Heads of every reader, blind ones and earlier adjudications too: the parents of an adjudication."""
+        return tuple(head for reading in self.readings if reading.target == target for head in reading.heads)
 
 
 def fold(study: Study, *, geometry: bool = True) -> Fold:

@@ -91,7 +91,10 @@ class Label:
     exclude : bool
         Not to be measured; ``reason`` says why.
     source : str
-        ``"manifest"``, ``"structure"`` (the command line), ``"labels.toml"`` or ``"tags"``.
+        ``"person"`` (in the viewer), ``"manifest"``, ``"structure"`` (the command line),
+        ``"labels.toml"`` or ``"tags"``.
+    scale_source : str
+        Who gave ``spacing``: ``"given"`` in a manifest, or a ``"person"`` in the viewer.
     """
 
     subject: str = ""
@@ -112,6 +115,7 @@ class Label:
     exclude: bool = False
     reason: str = ""
     source: str = ""
+    scale_source: str = "given"
 
     @property
     def says_what(self) -> bool:
@@ -209,13 +213,20 @@ def read_manifest(path: str | Path) -> Manifest:
         pattern = row["file"].replace("\\", "/").removeprefix("./")
         if not pattern:
             raise StudyRefused(f"{where}, column file: empty; give a file name or a pattern such as *.dcm")
-        lines.append(ManifestLine(line, pattern, _label(row, where)))
+        lines.append(ManifestLine(line, pattern, label_of(row, where)))
     if not lines:
         raise StudyRefused(f"{path.name} names its columns and has no lines")
     return Manifest(path.name, tuple(lines), table.took)
 
 
-def _label(row: dict[str, str], where: str) -> Label:
+def label_of(row: dict[str, str], where: str) -> Label:
+    """The label that the cells of one line say; ``where`` is for messages.
+
+    Raises
+    ------
+    StudyRefused
+        A cell is not understood; the message names the column.
+    """
     if row.get("view") and row.get("structure"):
         raise StudyRefused(f"{where}, columns view and structure: give one of them, not both")
     frame = row.get("frame", "").casefold()

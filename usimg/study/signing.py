@@ -1,83 +1,176 @@
-"""A visit is signed for exactly what counted when it was signed."""
+"""A visit is signed for exactly what counted when it was signed; any later change voids the signature."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from usimg.errors import StudyRefused
 from usimg.study.canonical import content_id
 from usimg.study.decisions import Decision, Target
-from usimg.study.schema import plain
-from usimg.study.tables import WIDE_FEATURES
+from usimg.study.schema import plain, target_of
+from usimg.study.tables import WIDE_FEATURES, counted
+from usimg.study.values import measurement_ids
 
 if TYPE_CHECKING:
+    from usimg.study.fold import Fold
     from usimg.study.store import Study
+
+# What a person says of a visit beside its outlines, and puts a name under with them.
+_SIGNED_TOO = ("grade", "not_done")
 
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed a visit, when, and whether what counts is still what was signed."""
+    """Who signed a visit, when, and whether what counts is still what was signed.
+
+    Attributes
+    ----------
+    include_unvalidated : bool
+        Whether automatic outlines that nobody validated counted for the person who signed.
+    changes : str
+        What differs from what was signed, in words; empty when the signature holds.
+    """
 
     author: str
     time: str
     holds: bool
+    include_unvalidated: bool = False
+    changes: str = ""
 
 
-def counted_hash(current: pd.DataFrame, subject: str, visit: str) -> str:
-    """Hash of every measurement of a visit that counts, with its numbers.
+def sign(
+    study: Study,
+    subject: str,
+    visit: str,
+    *,
+    author: str,
+    include_unvalidated: bool = False,
+    held: Fold | None = None,
+) -> Decision:
+    """Sign a visit: a line with the hash of every measurement that counts, its numbers, grades and gaps.
 
     Parameters
     ----------
-    current : DataFrame
-        With ``measurement_id`` and ``counts`` (`usimg.study.exports.tables_of`).
-    """
-    rows = _counting(current, subject, visit)
-    names = ("measurement_id", *WIDE_FEATURES)
-    held = [[plain(value) for value in row] for row in rows[list(names)].itertuples(index=False, name=None)]
-    # Nine digits: a sum in another order may differ in the last bits of a number.
-    rounded = [[f"{v:.9g}" if isinstance(v, float) else v for v in row] for row in held]
-    return content_id(sorted(rounded, key=str))
-
-
-def sign(study: Study, current: pd.DataFrame, subject: str, visit: str, *, author: str) -> Decision:
-    """Sign a visit.
+    study : Study
+    subject, visit : str
+        As the tables name them.
+    author : str
+        Who signs.
+    include_unvalidated : bool
+        Whether automatic outlines that nobody validated count for what is signed.
+    held : Fold, optional
+        What holds, when the caller has it already.
 
     Raises
     ------
     StudyRefused
-        Nothing of this visit counts.
+        Nothing of this visit counts, or two decisions about it are in conflict.
     """
-    if _counting(current, subject, visit).empty:
+    held = held if held is not None else study.fold(geometry=False)
+    rows = _of_visit(held.rows, subject, visit)
+    unsettled = int((rows["state"] == "conflict").sum())
+    if unsettled:
+        raise StudyRefused(
+            f"{subject}, visit {visit or '(no name)'}: {unsettled} decisions of one reader disagree; settle"
+            " them in usimg review before signing"
+        )
+    now = _what_counts(held, rows, subject, visit, study.primary_reader, unvalidated=include_unvalidated)
+    if not now["measurements"]:
         raise StudyRefused(f"nothing of {subject}, visit {visit or '(no name)'}, counts: nothing to sign")
-    content = {"counted": counted_hash(current, subject, visit), "subject": subject, "visit": visit}
+    content = now | {"subject": subject, "visit": visit, "include_unvalidated": include_unvalidated}
     with study.sitting(author) as sitting:
         return sitting.decide("sign", Target(""), content)
 
 
-def signatures(
-    others: Iterable[Decision], current: pd.DataFrame, subject: str, visit: str
-) -> list[Signature]:
-    """Signatures under a visit, those that hold first.
+def signatures(study: Study, held: Fold, subject: str, visit: str) -> list[Signature]:
+    """Signatures under a visit, those that hold first, then the latest.
 
     Parameters
     ----------
-    others : iterable of Decision
-        `usimg.study.fold.Fold.others`.
+    held : Fold
+        With or without outlines.
     """
-    now = counted_hash(current, subject, visit)
-    found = [
-        Signature(decision.author, decision.time, decision.content["counted"] == now)
-        for decision in others
-        if decision.kind == "sign"
-        and (decision.content.get("subject"), decision.content.get("visit")) == (subject, visit)
+    return _judged(study, held, _signs_of(held.others).get((subject, visit), []))
+
+
+def all_signatures(study: Study, held: Fold) -> dict[tuple[str, str], list[Signature]]:
+    """Signatures of every visit that has some, by subject and visit."""
+    return {of_visit: _judged(study, held, signs) for of_visit, signs in _signs_of(held.others).items()}
+
+
+def _signs_of(others: Iterable[Decision]) -> dict[tuple[str, str], list[Decision]]:
+    found: dict[tuple[str, str], list[Decision]] = {}
+    for decision in others:
+        if decision.kind == "sign":
+            of_visit = (str(decision.content.get("subject")), str(decision.content.get("visit")))
+            found.setdefault(of_visit, []).append(decision)
+    return found
+
+
+def _judged(study: Study, held: Fold, signs: Sequence[Decision]) -> list[Signature]:
+    """Each signature beside what counts now by the rule it was made under; one visit's."""
+    if not signs:
+        return []
+    subject, visit = str(signs[0].content["subject"]), str(signs[0].content["visit"])
+    rows = _of_visit(held.rows, subject, visit)
+    found: list[Signature] = []
+    for decision in signs:
+        rule = decision.content.get("include_unvalidated") is True
+        now = _what_counts(held, rows, subject, visit, study.primary_reader, unvalidated=rule)
+        holds = decision.content["counted"] == now["counted"]
+        changes = "" if holds else _changes(decision.content, now)
+        found.append(Signature(decision.author, decision.time, holds, rule, changes))
+    latest_first = sorted(found, key=lambda signature: signature.time, reverse=True)
+    return sorted(latest_first, key=lambda signature: not signature.holds)
+
+
+def _of_visit(rows: pd.DataFrame, subject: str, visit: str) -> pd.DataFrame:
+    where = (rows["subject"] == subject) & (rows["visit"].fillna("") == visit)
+    return rows[where.fillna(value=False).to_numpy(dtype=bool)]
+
+
+def _what_counts(
+    held: Fold, rows: pd.DataFrame, subject: str, visit: str, primary_reader: str, *, unvalidated: bool
+) -> dict[str, Any]:
+    """Ids of the measurements of a visit that count, and the hash of them with their numbers and grades."""
+    current = counted(rows, primary_reader=primary_reader, include_unvalidated=unvalidated)
+    current = current[current["counts"].to_numpy(dtype=bool)]
+    current = current.assign(measurement_id=measurement_ids(current))
+    names = ("measurement_id", *WIDE_FEATURES)
+    numbers = [
+        # Nine digits: a sum in another order may differ in the last bits of a number.
+        [f"{v:.9g}" if isinstance(v, float) else v for v in map(plain, row)]
+        for row in current[list(names)].itertuples(index=False, name=None)
     ]
-    return sorted(found, key=lambda signature: (not signature.holds, signature.time))
+    records = ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))
+    pictures = set(map(target_of, records))
+    said = [
+        [decision.kind, decision.id]
+        for decision in held.others
+        if decision.kind in _SIGNED_TOO
+        and (
+            decision.target in pictures
+            or (decision.content.get("subject"), decision.content.get("visit")) == (subject, visit)
+        )
+    ]
+    return {
+        "counted": content_id(sorted(numbers, key=str) + sorted(said)),
+        "measurements": sorted(current["measurement_id"]),
+    }
 
 
-def _counting(current: pd.DataFrame, subject: str, visit: str) -> pd.DataFrame:
-    of_visit = (current["subject"] == subject) & (current["visit"].fillna("") == visit)
-    return current[(current["counts"] & of_visit).to_numpy(dtype=bool, na_value=False)]
+def _changes(signed: Any, now: dict[str, Any]) -> str:
+    before, after = set(signed.get("measurements") or ()), set(now["measurements"])
+    words = [
+        f"{len(some)} {what}"
+        for some, what in (
+            (after - before, "measurements count that did not"),
+            (before - after, "measurements count no longer"),
+        )
+        if some
+    ]
+    return "; ".join(words) or "numbers or grades have changed"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from usimg.errors import StudyRefused
-from usimg.study.decisions import Decision, Sitting, Target
+from usimg.study.decisions import ADJUDICATED, Decision, Sitting, Target
 from usimg.study.files import write_text
 from usimg.study.private import Sources, SubjectIds
 
@@ -189,6 +189,14 @@ class Study:
     def sitting(self, author: str, *, reader: str = "", arm: str = "") -> Sitting:
         """Start a sitting: a file of this person's decisions, written by nobody else."""
         return Sitting(self.people, author, reader=reader, arm=arm)
+
+    def adjudication(self, author: str) -> Sitting:
+        """Start a sitting that settles what readers left open; it counts before any of them.
+
+        All adjudications are one reading, whoever makes them: name what stood as parents
+        (`usimg.study.fold.Fold.seen`), or two adjudicators are in conflict.
+        """
+        return Sitting(self.people, author, reader=ADJUDICATED, arm=ADJUDICATED)
 
     def choose(self, method: str, *, author: str) -> Decision:
         """Let the automatic rows of another method hold from now on; every earlier choice is settled.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from usimg.study.fold import ADJUDICATED
+from usimg.study.decisions import ADJUDICATED
 from usimg.study.schema import TARGET
 from usimg.study.values import measurement_ids, value_id
 
