@@ -14,8 +14,10 @@ SmallArray = NDArray[np.int8]
 
 # Lloyd's steps until no patient changes sides; sklearn's limit.
 MOST_STEPS = 300
-# Runs that are worked on together: their distances (runs x patients) stay in a core's cache.
-TOGETHER = 128
+# Runs that are worked on together: their scores (runs x patients) stay in a core's cache.
+TOGETHER = 256
+# Once fewer than this share of the patients change sides in a step, sums are mended and not made anew.
+FEW = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ def kmeans(
     """
     runs = len(weights)
     squares = np.einsum("ij,ij->i", X, X)
+    # A column of ones beside the features: one product gives sums and counts.
+    X1 = np.concatenate([X, np.ones((len(X), 1), dtype=X.dtype)], axis=1)
     weights = weights.astype(X.dtype)
     parts = np.zeros((runs, len(X)), dtype=np.int_)
     centres = np.zeros((runs, k, X.shape[1]), dtype=X.dtype)
@@ -65,7 +69,7 @@ def kmeans(
         rows = slice(first, min(first + step, runs))
         repeated = np.repeat(weights[rows], starts, axis=0)
         C = _starting_centres(X, squares, repeated, k, rng)
-        labels, C, inertia = _lloyd(X, squares, repeated, C)
+        labels, C, inertia = _lloyd(X1, squares, repeated, C)
         best = inertia.reshape(-1, starts).argmin(axis=1) + np.arange(len(labels) // starts) * starts
         parts[rows], centres[rows], within[rows] = labels[best], C[best], inertia[best]
     return Partitions(parts, centres, within)
@@ -89,46 +93,81 @@ def _starting_centres(
 
 
 def _lloyd(
-    X: FloatArray, squares: FloatArray, weights: FloatArray, C: FloatArray
+    X1: FloatArray, squares: FloatArray, weights: FloatArray, C: FloatArray
 ) -> tuple[SmallArray, FloatArray, FloatArray]:
     """Labels (runs, n), centres (runs, k, p) and within-sums (runs,) after convergence."""
-    runs, k, _ = C.shape
-    labels = np.full(weights.shape, -1, dtype=np.int8)
-    within = np.zeros(runs, dtype=X.dtype)
-    moving = np.arange(runs)
-    for step in range(MOST_STEPS):
-        now, nearest = _assign(X, C[moving])
-        changed = (now != labels[moving]).any(axis=1)
-        if step == MOST_STEPS - 1:
-            changed[:] = False
-        labels[moving] = now
-        still = moving[~changed]
-        within[still] = (weights[still] * np.maximum(nearest[~changed] + squares, 0.0)).sum(axis=1)
-        moving, now = moving[changed], now[changed]
+    labels = _nearest(X1, C)
+    sums = _sums(X1, weights, labels, C.shape[1])
+    moving = np.arange(len(C))
+    for _ in range(MOST_STEPS):
+        C[moving] = _means(sums[moving], C[moving])
+        now = _nearest(X1, C[moving])
+        changes = now != labels[moving]
+        changed = changes.any(axis=1)
+        moving, now, changes = moving[changed], now[changed], changes[changed]
         if not len(moving):
             break
-        own = weights[moving]
-        left = own.sum(axis=1, keepdims=True)
-        rest = own @ X
-        for j in range(k):
-            # The last part is what the others leave.
-            members = own * (now == j) if j < k - 1 else None
-            count = members.sum(axis=1, keepdims=True) if members is not None else left
-            total = members @ X if members is not None else rest
-            left, rest = left - count, rest - total
-            # A part that lost everybody keeps its centre.
-            C[moving, j] = np.where(count > 0, total / np.maximum(count, 1.0), C[moving, j])
-    return labels, C, within
+        before, own = labels[moving], weights[moving]
+        if np.count_nonzero(changes) < FEW * changes.size:
+            sums[moving] += _moved(X1, own, before, now, changes, C.shape[1])
+        else:
+            sums[moving] = _sums(X1, own, now, C.shape[1])
+        labels[moving] = now
+    sums = _sums(X1, weights, labels, C.shape[1])
+    # Squares about a part's own mean: those about the origin less those of the mean (Huygens).
+    about = (sums[..., :-1] ** 2).sum(axis=2) / np.maximum(sums[..., -1], 1.0)
+    return labels, _means(sums, C), np.maximum(weights @ squares - about.sum(axis=1), 0.0)
 
 
-def _assign(X: FloatArray, C: FloatArray) -> tuple[SmallArray, FloatArray]:
-    """Nearest centre (runs, n), and the squared distance to it less the patient's own square."""
-    labels = np.zeros((len(C), len(X)), dtype=np.int8)
-    nearest = np.full((len(C), len(X)), np.inf, dtype=X.dtype)
-    for j in range(C.shape[1]):
-        centre = C[:, j]
-        distance = (-2 * centre) @ X.T + np.einsum("ij,ij->i", centre, centre)[:, None]
-        closer = distance < nearest
-        np.putmask(labels, closer, j)
-        np.minimum(nearest, distance, out=nearest)
-    return labels, nearest
+def _nearest(X1: FloatArray, C: FloatArray) -> SmallArray:
+    """Nearest centre (runs, n): the largest of centre . patient - centre . centre / 2."""
+    offset = -np.einsum("rkp,rkp->rk", C, C) / 2
+    planes = np.concatenate([C, offset[..., None]], axis=2).astype(X1.dtype, copy=False)
+    if C.shape[1] == 2:  # one product tells which side of the plane between the two
+        return ((planes[:, 1] - planes[:, 0]) @ X1.T > 0).view(np.int8)
+    labels = np.zeros((len(C), len(X1)), dtype=np.int8)
+    highest = planes[:, 0] @ X1.T
+    for j in range(1, C.shape[1]):
+        score = planes[:, j] @ X1.T
+        np.putmask(labels, score > highest, j)
+        if j < C.shape[1] - 1:
+            np.maximum(highest, score, out=highest)
+    return labels
+
+
+def _sums(X1: FloatArray, weights: FloatArray, labels: SmallArray, k: int) -> FloatArray:
+    """Weighted sums of features, and of ones, over the patients of each part (runs, k, p + 1)."""
+    sums = np.empty((len(labels), k, X1.shape[1]), dtype=X1.dtype)
+    for j in range(k - 1):
+        sums[:, j] = (weights * (labels == j)) @ X1
+    # The last part is what the others leave.
+    sums[:, -1] = weights @ X1 - sums[:, :-1].sum(axis=1)
+    return sums
+
+
+def _moved(
+    X1: FloatArray,
+    weights: FloatArray,
+    before: SmallArray,
+    now: SmallArray,
+    changes: NDArray[np.bool_],
+    k: int,
+) -> FloatArray:
+    """What the sums (runs, k, p + 1) gain and lose with the few patients who change sides."""
+    run, patient = np.nonzero(changes)
+    counted = weights[run, patient]
+    part = np.concatenate([run * k + now[run, patient], run * k + before[run, patient]])
+    order = np.argsort(part, kind="stable")
+    part = part[order]
+    firsts = np.flatnonzero(np.diff(part, prepend=-1))
+    moves = X1[np.concatenate([patient, patient])[order]]
+    moves *= np.concatenate([counted, -counted])[order, None]
+    gained = np.zeros((len(now) * k, X1.shape[1]), dtype=X1.dtype)
+    gained[part[firsts]] = np.add.reduceat(moves, firsts, axis=0)
+    return gained.reshape(len(now), k, -1)
+
+
+def _means(sums: FloatArray, C: FloatArray) -> FloatArray:
+    """Centres (runs, k, p) of the parts; a part that lost everybody keeps its centre."""
+    count = sums[..., -1:]
+    return np.where(count > 0.5, sums[..., :-1] / np.maximum(count, 1.0), C)
