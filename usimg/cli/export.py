@@ -30,6 +30,10 @@ def export(
     redcap: Annotated[
         bool, typer.Option("--redcap", help="Write a REDCap import and its dictionary.")
     ] = False,
+    rois: Annotated[
+        bool,
+        typer.Option("--rois", help="Write the outlines too: GeoJSON and ImageJ's RoiSet, in exports/rois."),
+    ] = False,
     csv_locale: Annotated[
         CsvLocale, typer.Option(help="de: semicolons and decimal commas, as Excel in German opens them.")
     ] = CsvLocale.international,
@@ -41,15 +45,18 @@ def export(
     """
     from usimg.study import Study
     from usimg.study.exports import export as write_exports
+    from usimg.study.roi_export import export_rois
     from usimg.study.tables import RULE, RULE_UNVALIDATED
 
+    opened = Study.open(study)
     exported = write_exports(
-        Study.open(study),
+        opened,
         include_unvalidated=include_unvalidated,
         excel=excel,
         redcap=redcap,
         locale="de" if csv_locale is CsvLocale.german else "",
     )
+    outlines = export_rois(opened) if rois else None
     for problem in (*exported.problems, *exported.notes):
         complain(problem, "yellow")
     if as_json:
@@ -59,6 +66,7 @@ def export(
                 "rows": exported.rows,
                 "counted": exported.counted,
                 "patient_rows": exported.patient_rows,
+                "rois": None if outlines is None else outlines[1],
                 "rule": RULE,
                 "include_unvalidated": include_unvalidated,
                 "problems": exported.problems,
@@ -70,6 +78,8 @@ def export(
             f"{exported.rows} measurements, {exported.counted} count, {exported.patient_rows} patient rows:"
             f" {exported.folder}"
         )
+        if outlines is not None:
+            say(f"{outlines[1]} outlines of {outlines[2]} frames: {outlines[0]}")
         say(f"{RULE} {RULE_UNVALIDATED}" if include_unvalidated else RULE)
     if not exported.rows:
         raise typer.Exit(Exit.NOTHING_FOUND)
