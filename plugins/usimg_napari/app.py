@@ -1,4 +1,4 @@
-"""Ways in: ``usimg review STUDY`` and the plugin's menu."""
+"""Ways in: ``usimg review PATH`` and the plugin's menu."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from usimg.errors import DependencyMissing
 from usimg_napari.desk import StudyDesk
 from usimg_napari.panel import ReviewPanel
 from usimg_napari.review import Review
+from usimg_napari.worklist import Worklist
+from usimg_napari.worklist_panel import WorklistPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -49,6 +51,9 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
     if viewer is None:
         _need_a_screen()
         viewer = napari.Viewer(title="usimg review")
+    worklist = Worklist(review)
+    listed = WorklistPanel(worklist, lambda: None)
+    viewer.window.add_dock_widget(listed, name="usimg work list", area="left")
     viewer.window.add_dock_widget(ReviewPanel(viewer, review), name="usimg review", area="right")
     return viewer
 

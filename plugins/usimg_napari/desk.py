@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -10,32 +10,50 @@ from typing import Any, Self
 import pandas as pd
 
 import usimg
-from usimg import Calibration, Frame, anatomy
-from usimg.errors import StudyRefused
+from usimg import Calibration, Frame, Roi, anatomy
+from usimg.errors import AnatomyUnknown, StudyRefused
+from usimg.scan import Header
 from usimg.study import Study
-from usimg.study.decisions import Decision, Sitting, Target
+from usimg.study.decisions import Decision, Sitting, Target, read_decisions
+from usimg.study.fold import Fold
+from usimg.study.rulings import Rulings
 from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
 from usimg_napari.lazy import FrameStack
-from usimg_napari.review import Held, Page, Status
+from usimg_napari.outlines import Outlines
+from usimg_napari.pages import Brief, Held, Page, Status, Values, in_words
 
 # The fold's words for a state, and what the person at the screen has to do about it.
 _STATUS = {
+    "failed": Status.TO_LABEL,
     "draft": Status.CORRECTED,
     "accepted": Status.ACCEPTED,
     "corrected": Status.ACCEPTED,
     "rejected": Status.REJECTED,
+    "moved": Status.MOVED,
 }
 # Scales that the file itself does not state, so that a row has to bring them.
 _BROUGHT = ("given", "sidecar", "ruler", "person")
+# Of a row, all that is needed before its page is shown: taking only these opens thousands in a second.
+_COLUMNS = (
+    "scan", "frame", "region", "structure", "site", "side", "repeat", "subject", "visit", "view", "plane",
+    "muscle_state", "outline", "state", "reader", "heads", "reason", "flags", "confidence", "validated",
+    "method", "trace_rule", "thickness_mm", "csa_mm2", "echo_intensity", "calibration_source", "row_mm",
+    "col_mm", "kind",
+)  # fmt: skip
+_SAID_MOVED = (
+    "the picture's label was changed after this was decided: decide on the new outline, or label it back"
+)
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one target stands: the outline that holds, and the heads that the next line must name."""
+    """Where one target stands: the outline that holds, the heads of the next line, the numbers."""
 
     target: Target
     outline: str
     heads: tuple[str, ...]
+    numbers: Values
 
 
 class StudyDesk:
@@ -49,50 +67,93 @@ class StudyDesk:
     ----------
     problems : list of str
         Torn lines and damaged parts that were skipped.
+    fold : Fold
+        What held when the study was opened.
+    rulings : Rulings
+        What people said beside outlines, this sitting included.
     """
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        held = study.fold()
-        self.problems = held.problems
-        self._rows: dict[Page, list[dict[str, Any]]] = {}
+        self.fold: Fold = study.fold(geometry=False)
+        self.problems = self.fold.problems
+        self.rulings = Rulings(self.fold.others)
+        decisions, _ = read_decisions(study.people)
+        self._outlines = Outlines(study.automatic, decisions)
+        self._rows: dict[Page, list[Row]] = {}
+        self._briefs: dict[str, Brief] = {}
         self._places: dict[str, Place] = {}
-        self._written: dict[str, tuple[Decision, str, Place, Place]] = {}
+        self._written: dict[str, Callable[[str], Decision]] = {}
         self._sitting: Sitting | None = None
-        self._open: tuple[Page, Frame, FrameStack] | None = None
-        rows = held.rows[~held.rows["state"].isin(["failed", "moved"]) & (held.rows["arm"] == "")]
-        frames: dict[tuple[str, int], list[dict[str, Any]]] = {}
-        for row in _records(rows):
-            frames.setdefault((row["scan"], int(row["frame"])), []).append(row)
-        for own in sorted(frames.values(), key=_order):
-            shown = sorted(_one_reading_each(own), key=_top_to_bottom)
-            self._rows[_page(shown)] = shown
-        for page, own in self._rows.items():
-            for row in own:
-                self._places[_key(page, row)] = Place(
-                    target_of(row), row["outline"] or "", tuple(row["heads"])
-                )
+        self._open: tuple[Page, Frame, FrameStack, Header] | None = None
+        self._take(self.fold.rows)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """The desk of the study in a folder; raises `StudyRefused`."""
         return cls(Study.open(path))
 
+    def refresh(self) -> None:
+        """Fold the study again: rows of the background, or of another person, come in."""
+        self.fold = self.study.fold(geometry=False)
+        self.problems = self.fold.problems
+        self.rulings = Rulings(self.fold.others)
+        self._rows, self._briefs, self._places, self._open = {}, {}, {}, None
+        self._take(self.fold.rows)
+
+    def _take(self, rows: pd.DataFrame) -> None:
+        rows = rows[(rows["arm"] == "") & self._shown(rows)]
+        frames: dict[tuple[str, int], list[Row]] = {}
+        for row in records(rows):
+            row["frame"] = row["frame"] or 0
+            frames.setdefault((row["scan"], row["frame"]), []).append(row)
+        grades = {
+            (d.target, d.reader): d.content for d in self.fold.others if d.kind == "grade" and not d.arm
+        }
+        for own in sorted(frames.values(), key=_order):
+            shown = sorted(_one_reading_each(own), key=_as_listed)
+            page = _page(shown)
+            self._rows[page] = shown
+            for row in shown:
+                target = target_of(row)
+                key = key_of(target)
+                said = grades.get((target, row["reader"]), {})
+                brief = _brief(key, row)
+                self._briefs[key] = replace(
+                    brief, grade=said.get("grade"), fasciculations=said.get("fasciculations")
+                )
+                self._places[key] = Place(target, row["outline"] or "", tuple(row["heads"]), brief.values)
+
+    def _shown(self, rows: pd.DataFrame) -> Any:
+        """Rows that a person can do something about: of failed scans those that only lack their label."""
+        unlabelled = (rows["structure"].fillna("") == "") & (rows["view"].fillna("") == "")
+        failed = rows["state"] == "failed"
+        return (~failed | unlabelled).astype(bool)
+
+    # Looking
+
     def pages(self) -> tuple[Page, ...]:
         """Every frame that has outlines, or where some were looked for; by subject, visit and view."""
         return tuple(self._rows)
 
-    def held(self, page: Page) -> tuple[Held, ...]:
+    def briefs(self, page: Page) -> tuple[Brief, ...]:
         """What holds on a page."""
-        return tuple(
-            Held(
-                _key(page, row),
-                roi_of(row),
-                _STATUS.get(row["state"], Status.TO_DO),
-                plain(row["reason"]) or "",
-            )
-            for row in self._rows[page]
-        )
+        return tuple(self._briefs[key_of(target_of(row))] for row in self._rows[page])
+
+    def rows_of(self, page: Page) -> list[Row]:
+        """The rows of a page, as the fold had them."""
+        return self._rows[page]
+
+    def roi(self, page: Page, target: str) -> Roi:
+        """The outline of one target, read from its part or line."""
+        row = next(row for row in self._rows[page] if key_of(target_of(row)) == target)
+        if self._briefs[target].status is Status.MOVED:
+            return roi_of(row)  # no outline: under the new label the picture has another, at the same place
+        return roi_of(row | self._outlines.of(self._places[target].outline))
+
+    def values(self, target: str) -> Values:
+        """The numbers of a target."""
+        return self._places[target].numbers
 
     def open_page(self, page: Page) -> tuple[Frame, FrameStack]:
         """The page's frame with the scale its numbers were made with, and all frames of its file.
@@ -109,33 +170,67 @@ class StudyDesk:
                 raise StudyRefused(f"{path} has changed since it was measured; run usimg extract again")
             frame = scan.frames[page.frame]
             for row in self._rows[page]:
-                if plain(row["calibration_source"]) in _BROUGHT:
+                if row["calibration_source"] in _BROUGHT:
                     frame = frame.with_calibration(_calibration(row))
-            self._open = (page, frame, FrameStack(scan.frames))
+            self._open = (page, frame, FrameStack(scan.frames), scan.header)
         return self._open[1], self._open[2]
+
+    def patient(self, page: Page) -> str:
+        """Name and number in the header of a page's file: for the screen, never written.
+
+        Empty where the file cannot be opened or says neither.
+        """
+        if self._open is None or self._open[0] != page:
+            return ""
+        header = self._open[3]
+        name = " ".join((header.patient_name or "").replace("^", " ").split())
+        return " · ".join(word for word in (name, (header.patient_id or "").strip()) if word)
+
+    # Deciding
 
     def write(self, author: str, verb: str, page: Page, held: Held) -> str:
         """Append a decision that makes ``held`` hold; its id."""
-        sitting, place = self._at(author), self._places[held.target]
+        sitting, place, brief = self.sitting(author), self._places[held.target], self._briefs[held.target]
         if verb == "outline":
             frame, _ = self.open_page(page)
-            values = features_of(_records(usimg.measure(frame, [held.roi]))[0])
+            values = features_of(_first(usimg.measure(frame, [held.roi])))
             decision = sitting.outline(place.target, outline_of(held.roi), values, parents=place.heads)
-            after = replace(place, outline=decision.id, heads=(decision.id,))
+            self._outlines.add(decision)
+            after = Place(place.target, decision.id, (decision.id,), _values(values))
+            status = Status.CORRECTED
         elif verb == "accept":
             decision = sitting.accept(place.target, place.outline, parents=place.heads)
-            after = replace(place, heads=(decision.id,))
+            after, status = replace(place, heads=(decision.id,)), Status.ACCEPTED
         else:
             decision = sitting.reject(place.target, held.reason, parents=place.heads)
-            after = replace(place, heads=(decision.id,))
-        return self._keep(decision, held.target, place, after)
+            after, status = replace(place, heads=(decision.id,)), Status.REJECTED
+        drawn = brief.drawn if verb != "outline" else bool(len(held.roi.points))
+        now = replace(
+            brief, status=status, reason=held.reason, outline=after.outline, values=after.numbers, drawn=drawn
+        )
+        self._hold(held.target, after, now)
+        self._written[decision.id] = lambda author: self._take_back(author, decision, place, after, brief)
+        return decision.id
+
+    def say(self, author: str, kind: str, page: Page, target: str, said: Mapping[str, Any]) -> str:
+        """Append what a person says beside outlines; its id."""
+        del page
+        if kind != "grade":
+            raise StudyRefused(f"{kind!r} is not said of an outline")
+        sitting, brief = self.sitting(author), self._briefs[target]
+        decision = self.rulings.grade(sitting, self._places[target].target, **said)
+        self._briefs[target] = replace(brief, **said)
+        self._written[decision.id] = lambda author: self._unsay(author, decision, target, brief)
+        return decision.id
 
     def undo(self, author: str, decision: str) -> str:
         """Append a line that takes a decision of this sitting back; its id."""
-        undone, key, before, after = self._written[decision]
-        now = self._places[key]
-        line = self._at(author).undo(undone, parents=now.heads)
-        return self._keep(line, key, after, replace(before, heads=(line.id,)))
+        return self._written[decision](author).id
+
+    def keep(self, decision: Decision) -> str:
+        """Let a line that somebody else wrote in this sitting be undone here."""
+        self._written[decision.id] = lambda author: self._unsay(author, decision, "", None)
+        return decision.id
 
     def close(self) -> None:
         """End the sitting; every line of it is on the disk already."""
@@ -143,67 +238,133 @@ class StudyDesk:
             self._sitting.close()
             self._sitting = None
 
-    def _at(self, author: str) -> Sitting:
+    def sitting(self, author: str) -> Sitting:
+        """The file that this author's lines go to."""
         if self._sitting is None or self._sitting.author != author:
             self.close()
             self._sitting = self.study.sitting(author)
         return self._sitting
 
-    def _keep(self, decision: Decision, key: str, before: Place, after: Place) -> str:
-        self._places[key] = after
-        self._written[decision.id] = (decision, key, before, after)
-        return decision.id
+    def _hold(self, key: str, place: Place, brief: Brief) -> None:
+        self._places[key], self._briefs[key] = place, brief
+
+    def _take_back(
+        self, author: str, decision: Decision, before: Place, after: Place, brief: Brief
+    ) -> Decision:
+        key = key_of(before.target)
+        now, undone = self._places[key], self._briefs[key]
+        line = self.sitting(author).undo(decision, parents=now.heads)
+        self._hold(key, replace(before, heads=(line.id,)), brief)
+        self._written[line.id] = lambda author: self._take_back(author, line, after, before, undone)
+        return line
+
+    def _unsay(self, author: str, decision: Decision, key: str, brief: Brief | None) -> Decision:
+        undone = self._briefs.get(key)
+        line = self.rulings.undo(self.sitting(author), decision)
+        if brief is not None:
+            self._briefs[key] = brief
+        self._written[line.id] = lambda author: self._unsay(author, line, key, undone)
+        return line
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+def records(rows: pd.DataFrame, columns: Iterable[str] = _COLUMNS) -> list[Row]:
+    """Rows as dictionaries of plain values, by column: pandas' own way takes ten times as long."""
+    names = list(columns)
+    plainly = [_plain_column(rows[name]) for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*plainly, strict=True)]
 
 
-def _order(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+def _plain_column(column: pd.Series[Any]) -> list[Any]:
+    if column.name in ("flags", "heads"):
+        return [list(value) if isinstance(value, Iterable) else [] for value in column]
+    values = column.astype(object)
+    return [None if missing else value for value, missing in zip(values, column.isna(), strict=True)]
+
+
+def key_of(target: Target) -> str:
+    """The target as the review names it."""
+    t = target
+    return f"{t.scan}/{t.frame}/{t.region}/{t.structure}/{t.site}/{t.side}/{t.repeat}"
+
+
+def _brief(key: str, row: Row) -> Brief:
+    status = _STATUS.get(row["state"], Status.TO_DO)
+    return Brief(
+        target=key,
+        structure=row["structure"] or "",
+        side=row["side"] or "",
+        status=status,
+        reason=_SAID_MOVED if status is Status.MOVED else row["reason"] or "",
+        flags=tuple(row["flags"]),
+        confidence=row["confidence"] or 0.0,
+        validated=row["validated"] is True,
+        outline=row["outline"] or "",
+        drawn=row["state"] not in ("empty", "failed", "conflict"),
+        values=_values(row),
+    )
+
+
+def _values(row: Mapping[str, Any]) -> Values:
+    return Values(*(plain(row.get(name)) for name in ("thickness_mm", "csa_mm2", "echo_intensity")))
+
+
+def _first(table: pd.DataFrame) -> Row:
+    return {str(name): value for name, value in table.iloc[0].to_dict().items()}
+
+
+def _order(rows: list[Row]) -> tuple[str, ...]:
     first = rows[0]
-    return tuple(str(plain(first[name]) or "") for name in ("subject", "visit", "view", "scan", "frame"))
+    names = ("subject", "visit", "view", "structure", "side", "repeat", "scan", "frame")
+    return tuple(str(first[name] if first[name] is not None else "") for name in names)
 
 
-def _page(rows: list[dict[str, Any]]) -> Page:
+def _page(rows: list[Row]) -> Page:
     first = rows[0]
+    side, what = _each(rows, "side"), _each(rows, "view") or _each(rows, "structure") or "not labelled"
+    state = first["muscle_state"] if first["muscle_state"] not in (None, "relaxed") else ""
+    shows = " ".join(word for word in (side, what, state.replace("_", " ")) if word)
     words = [
-        plain(first["subject"]) or f"scan {first['scan'][:12]}",
-        plain(first["visit"]) or "",
-        f"{_each(rows, 'side')} {_each(rows, 'view') or _each(rows, 'structure')}".strip(),
-        f"no. {plain(first['repeat'])}" if plain(first["repeat"]) is not None else "",
+        first["subject"] or f"scan {first['scan'][:12]}",
+        first["visit"] or "",
+        shows,
+        f"no. {first['repeat']}" if first["repeat"] is not None else "",
     ]
-    return Page(first["scan"], int(first["frame"]), " · ".join(word for word in words if word))
+    return Page(
+        scan=first["scan"],
+        frame=first["frame"],
+        title=" · ".join(word for word in words if word),
+        subject=first["subject"] or "",
+        visit=first["visit"] or "",
+        row=shows,
+        repeat=first["repeat"],
+    )
 
 
-def _each(rows: list[dict[str, Any]], name: str) -> str:
+def _each(rows: list[Row], name: str) -> str:
     """The different values of a column, in words."""
-    words = [str(plain(row[name]) or "").replace("_", " ") for row in rows]
-    return " and ".join(dict.fromkeys(word for word in words if word))
+    return " and ".join(dict.fromkeys(word.replace("_", " ") for row in rows if (word := row[name])))
 
 
-def _one_reading_each(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _one_reading_each(rows: list[Row]) -> list[Row]:
     """One row a target: where two people read the same picture, the reader first by name is shown."""
-    first: dict[Hashable, dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: str(row["reader"])):
+    first: dict[Target, Row] = {}
+    for row in sorted(rows, key=lambda row: str(row["reader"] or "")):
         first.setdefault(target_of(row), row)
-    return [row for row in rows if any(row is one for one in first.values())]
+    return list(first.values())
 
 
-def _top_to_bottom(row: dict[str, Any]) -> tuple[bool, float]:
-    """As the eye goes down the picture; what several structures make together comes after them."""
-    points = roi_of(row).points
-    depth = float(points[:, 0].mean()) if len(points) else float("inf")
-    return anatomy.structure(row["structure"]).kind == "combined", depth
+def _as_listed(row: Row) -> tuple[bool, int, str]:
+    """From the skin down, as the view lists its structures; what several make together comes after them."""
+    try:
+        structures = anatomy.view(row["view"]).structures if row["view"] else ()
+        combined = anatomy.structure(row["structure"]).kind == "combined"
+    except AnatomyUnknown:
+        structures, combined = (), False
+    place = structures.index(row["structure"]) if row["structure"] in structures else len(structures)
+    return combined, place, in_words(row["side"] or "", row["structure"] or "")
 
 
-def _key(page: Page, row: dict[str, Any]) -> str:
-    return f"{page.scan}/{page.frame}/{target_of(row)}"
-
-
-def _calibration(row: dict[str, Any]) -> Calibration:
+def _calibration(row: Row) -> Calibration:
     return Calibration(
-        float(row["row_mm"]),
-        float(row["col_mm"]),
-        str(row["calibration_source"]),
-        region=plain(row["region"]),
+        float(row["row_mm"]), float(row["col_mm"]), str(row["calibration_source"]), region=row["region"]
     )

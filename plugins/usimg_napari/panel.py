@@ -1,8 +1,9 @@
-"""The dock widget of a review: work list, numbers, flags, buttons. It shows and calls; `review` decides."""
+"""The dock widget of the frame on the screen: numbers, flags, buttons. `review` decides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPoint, Qt, QTimer
@@ -13,10 +14,9 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QInputDialog,
     QLabel,
-    QLineEdit,
-    QListWidget,
     QMenu,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -27,7 +27,8 @@ from qtpy.QtWidgets import (
 from usimg import UsimgError
 from usimg_napari import keys
 from usimg_napari.canvas import Canvas
-from usimg_napari.review import OPEN, Review, named
+from usimg_napari.review import Review, named
+from usimg_napari.worklist import SIGNS
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 # What sonographers say of a picture that cannot be measured.
 REASONS = ("border not visible", "wrong plane", "muscle contracted", "cut off by the edge")
 COLUMNS = ("", "outline", "thickness", "area", "EI")
-# A sign beside the word, so that no state depends on colour.
-SIGNS = {"look": "?", "to do": "○", "corrected": "✎", "accepted": "✓", "rejected": "✗"}
 # Holds the table of a frame with the longest names, and leaves a 1280 px screen half for the picture.
 WIDTH_PX = 340
 BUTTONS = (
@@ -47,24 +46,31 @@ BUTTONS = (
     ("previous", "◀ Previous  B"),
     ("next", "Next  N ▶"),
     ("outline", "Outline: box or click  O"),
-    ("next_flagged", "Next to look at  F"),
+    ("next_flagged", "Next flagged  ⇧-N"),
+    ("grid", "Patient grid  G"),
     ("help", "Keys  H"),
 )
 
 
 class ReviewPanel(QWidget):
-    """What is to do in a study, the numbers of the frame on the screen, and the buttons that decide.
+    """The numbers of the frame on the screen, what is said of them, and the buttons that decide.
 
     Parameters
     ----------
     viewer : napari Viewer
         Gets one image and one Shapes layer, and the keys of `keys.KEYS`.
     review : Review
+    others : mapping, optional
+        Verbs of the key table that need more than a frame: the grid, the work list, signing. They take
+        the place of this panel's own.
     """
 
-    def __init__(self, viewer: Viewer, review: Review) -> None:
+    def __init__(
+        self, viewer: Viewer, review: Review, others: Mapping[str, Callable[[], object]] | None = None
+    ) -> None:
         super().__init__()
         self.review = review
+        self.others = dict(others or {})
         self.setMinimumWidth(WIDTH_PX)
         self._build()
         self.canvas = Canvas(viewer, review, self.say)
@@ -72,14 +78,13 @@ class ReviewPanel(QWidget):
         review.listen(self.refresh_decisions)
         self.verbs = self._verbs()
         for verb, button in self.buttons.items():
-            button.clicked.connect(self.verbs[verb])
+            if verb in self.verbs:
+                button.clicked.connect(self.verbs[verb])
         for keyed in (viewer, self.canvas.image, self.canvas.outlines):
             keys.bind(keyed, self.verbs, self.say)
         self.canvas.mode("direct")
         self.destroyed.connect(review.desk.close)
         self.refresh()
-        if not review.author:
-            self.author.setFocus()
 
     def say(self, sentence: str) -> None:
         """Show a sentence under the buttons."""
@@ -96,11 +101,8 @@ class ReviewPanel(QWidget):
     # Building
 
     def _build(self) -> None:
-        self.author = QLineEdit(self.review.author)
-        self.author.setPlaceholderText("Your name: every decision carries it")
-        self.author.textChanged.connect(self._on_author)
-        self.author.editingFinished.connect(self.author.clearFocus)
-        self.title, self.flags, self.message, self.left = _text(), _text(), _text(), _text()
+        self.patient, self.title, self.flags, self.message = _text(), _text(), _text(), _text()
+        self.message.setObjectName("message")
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
@@ -111,18 +113,17 @@ class ReviewPanel(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.currentCellChanged.connect(self._on_row)
-        self.list = QListWidget()
-        self.list.addItems([""] * len(self.review.pages))
-        self._words = [""] * len(self.review.pages)
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.currentRowChanged.connect(self._on_page)
         self.reasons = QMenu(self)
         for number, reason in enumerate(REASONS, start=1):
             self.reasons.addAction(f"&{number} {reason}").triggered.connect(self._rejecting(reason))
         self.reasons.addAction("&Another reason …").triggered.connect(self._ask_reason)
         rows = (f"<tr><td><b>{key}</b>&nbsp;</td><td>{said}</td></tr>" for key, said in keys.help_lines())
-        self.help = _text()
-        self.help.setText(f"<table>{''.join(rows)}</table>")
+        said = _text()
+        said.setText(f"<table>{''.join(rows)}</table>")
+        self.help = QScrollArea()
+        self.help.setWidget(said)
+        self.help.setWidgetResizable(True)
+        self.help.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.help.hide()
         buttons = QGridLayout()
         self.buttons: dict[str, QPushButton] = {}
@@ -132,13 +133,13 @@ class ReviewPanel(QWidget):
             buttons.addWidget(button, *divmod(place, 2))
             self.buttons[verb] = button
         column = QVBoxLayout(self)
-        for widget in (self.author, self.title, self.table, self.flags):
+        for widget in (self.patient, self.title, self.table, self.flags):
             column.addWidget(widget)
         column.addLayout(buttons)
-        for below in (self.message, self.help, self.left, self.list):
+        for below in (self.message, self.help):
             column.addWidget(below)
         column.setStretchFactor(self.table, 2)
-        column.setStretchFactor(self.list, 3)
+        column.setStretchFactor(self.help, 5)
 
     # Showing
 
@@ -175,24 +176,15 @@ class ReviewPanel(QWidget):
             item.setToolTip(tip)
 
     def refresh_decisions(self) -> None:
-        """Show where the review is, what is decided and what is left."""
+        """Show where the review is and what may be done there."""
         review = self.review
         self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
         self.buttons["undo"].setEnabled(review.can_undo)
         self.buttons["redo"].setEnabled(review.can_redo)
         for verb in ("accept", "reject"):
             self.buttons[verb].setEnabled(bool(review.author.strip()))
-        self.list.blockSignals(True)
-        for index, page in enumerate(review.pages):
-            word = review.status_of(index)
-            if word != self._words[index]:
-                self._words[index] = word
-                self.list.item(index).setText(f"{SIGNS[word]}  {page.title}")
-        if self.list.currentRow() != review.at:
-            self.list.setCurrentRow(review.at)
-        self.list.blockSignals(False)
-        look, open_ = self._words.count("look"), sum(self._words.count(status) for status in OPEN)
-        self.left.setText(f"{look + open_} of {len(review.pages)} frames to do, {look} of them to look at")
+        for verb in ("grid",):
+            self.buttons[verb].setVisible(verb in self.others)
 
     # Doing
 
@@ -207,7 +199,9 @@ class ReviewPanel(QWidget):
             "next": review.next,
             "previous": review.previous,
             "next_flagged": review.next_flagged,
-            "select_next": lambda: review.select((review.selected + 1) % len(review.held)),
+            "back": review.back,
+            "select_next": review.select_next,
+            "fasciculations": review.fasciculate,
             "move_vertices": lambda: canvas.mode("direct"),
             "insert_vertex": lambda: canvas.mode("vertex_insert"),
             "remove_vertex": lambda: canvas.mode("vertex_remove"),
@@ -217,7 +211,9 @@ class ReviewPanel(QWidget):
             "stop": lambda: canvas.mode("direct"),
             "help": self._turn_over,
         }
-        return {name: self._saying(verb) for name, verb in verbs.items()}
+        for grade in (1, 2, 3, 4):
+            verbs[f"grade_{grade}"] = partial(review.grade, grade)
+        return {name: self._saying(verb) for name, verb in (verbs | self.others).items()}
 
     def _saying(self, verb: Callable[[], object]) -> Callable[[], None]:
         def call() -> None:
@@ -233,11 +229,8 @@ class ReviewPanel(QWidget):
         return self._saying(lambda: self.review.reject(reason))
 
     def _turn_over(self) -> None:
-        """The keys take the place of the work list, and give it back."""
-        show = self.help.isHidden()
-        self.help.setVisible(show)
-        self.list.setVisible(not show)
-        self.left.setVisible(not show)
+        """Show the keys, or put them away."""
+        self.help.setVisible(self.help.isHidden())
 
     def _offer_reasons(self) -> None:
         button = self.buttons["reject"]
@@ -248,15 +241,8 @@ class ReviewPanel(QWidget):
         if given:
             self._rejecting(reason)()
 
-    def _on_author(self, name: str) -> None:
-        self.review.author = name
-        self.refresh()
-
     def _on_row(self, row: int, *_: int) -> None:
         self.review.select(row)
-
-    def _on_page(self, row: int) -> None:
-        self.review.go(row)
 
 
 def _text() -> QLabel:

@@ -1,4 +1,4 @@
-"""What a person does to a study's outlines, step by step: edit, accept, reject, undo, redo, move on. No Qt.
+"""What a person does to a study's outlines, step by step: edit, accept, reject, grade, undo, move on. No Qt.
 
 The viewer shows what is here and calls what is here. Every step is written when it happens, through a
 `Desk`, so there is no Save and a crash loses nothing that was settled. Undoing appends a line too;
@@ -8,108 +8,50 @@ nothing is rewritten. napari's shapes have no undo (napari issue 1382); this is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from usimg import Frame, Roi
 from usimg.errors import StudyRefused
 from usimg_napari.lazy import FrameStack
-
-
-class Status(StrEnum):
-    """Where one outline stands; the values are the words on the screen."""
-
-    TO_DO = "to do"
-    CORRECTED = "corrected"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-
-
-OPEN = (Status.TO_DO, Status.CORRECTED)
-
-
-@dataclass(frozen=True)
-class Held:
-    """What holds now for one target: its outline and what people said of it.
-
-    Attributes
-    ----------
-    target : str
-        The study's key of the target (scan, frame, region, structure, site, side, repeat).
-    roi : Roi
-        The outline.
-    status : Status
-    reason : str
-        Why it was rejected, or why two readings contradict.
-    """
-
-    target: str
-    roi: Roi
-    status: Status = Status.TO_DO
-    reason: str = ""
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether somebody should look first: flagged, unsure or without an outline, and not settled."""
-        unsure = bool(self.roi.flags) or self.roi.confidence < 0.5 or not len(self.roi.points)
-        return self.status in OPEN and unsure
-
-
-@dataclass(frozen=True)
-class Page:
-    """One frame with outlines: what the screen shows at a time.
-
-    Attributes
-    ----------
-    scan : str
-        Hash of the file.
-    frame : int
-        0-based.
-    title : str
-        Study id, visit and what it shows; never a name or a path.
-
-    A scan's short hash (``scan[:12]``) is what reports and ``usimg info`` call it.
-    """
-
-    scan: str
-    frame: int
-    title: str
-
-
-class Desk(Protocol):
-    """Where pages come from and decisions go to; `usimg_napari.desk.StudyDesk` for a study."""
-
-    def pages(self) -> tuple[Page, ...]:
-        """Every frame that has outlines."""
-
-    def held(self, page: Page) -> tuple[Held, ...]:
-        """What holds on a page, in the order it is listed; cheap, no pixels are read."""
-
-    def open_page(self, page: Page) -> tuple[Frame, FrameStack]:
-        """The page's frame, and all frames of its file."""
-
-    def write(self, author: str, verb: str, page: Page, held: Held) -> str:
-        """Append a decision (``"outline"``, ``"accept"``, ``"reject"``) that makes ``held`` hold; its id."""
-
-    def undo(self, author: str, decision: str) -> str:
-        """Append a line that takes a decision back; its id. Taking that one back is a redo."""
-
-    def close(self) -> None:
-        """Nothing more comes."""
+from usimg_napari.pages import OPEN as OPEN
+from usimg_napari.pages import Brief, Desk
+from usimg_napari.pages import Held as Held
+from usimg_napari.pages import Page as Page
+from usimg_napari.pages import Status as Status
+from usimg_napari.pages import named as named
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing a person did, and how to take it back."""
+    """One thing a person did, and how to take it back.
+
+    Attributes
+    ----------
+    page : int
+        Where it happened: undo goes back there.
+    before, after : tuple of Brief
+        What held of each target, without the outlines.
+    outlines : tuple of (str, Roi, Roi)
+        Target, outline before, outline after: of those that changed.
+    """
 
     sentence: str
     page: int
-    before: tuple[Held, ...]
-    after: tuple[Held, ...]
+    before: tuple[Brief, ...]
+    after: tuple[Brief, ...]
     decisions: tuple[str, ...]
+    outlines: tuple[tuple[str, Roi, Roi], ...] = ()
     undos: tuple[str, ...] = ()
+
+
+@dataclass
+class _Writing:
+    """Lines of a step while they are written; a full disk may stop it half-way."""
+
+    decisions: list[str] = field(default_factory=list)
+    before: list[Brief] = field(default_factory=list)
+    after: list[Brief] = field(default_factory=list)
 
 
 class Review:
@@ -125,21 +67,48 @@ class Review:
     def __init__(self, desk: Desk, author: str = "") -> None:
         self.desk = desk
         self.author = author
-        self.pages = desk.pages()
-        if not self.pages:
-            raise StudyRefused("this study holds no outlines yet; run: usimg extract ARCHIVE --study STUDY")
-        self._held = {one.target: one for page in self.pages for one in desk.held(page)}
-        self._targets = [tuple(one.target for one in desk.held(page)) for page in self.pages]
+        self.pages: tuple[Page, ...] = ()
+        self._briefs: dict[str, Brief] = {}
+        self._targets: list[tuple[str, ...]] = []
+        self._page_of: dict[str, int] = {}
+        self._rois: dict[str, Roi] = {}
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self._been: list[int] = []
         self._listeners: list[Callable[[], None]] = []
+        self._told: set[str] = set()
+        self._words: dict[int, str] = {}
         self.selected = 0
+        self.at = 0
+        if not self.reload():
+            raise StudyRefused("this study holds no outlines yet; run: usimg extract ARCHIVE --study STUDY")
         self.at = len(self.pages) - 1  # so that the search below starts with the first page
         self.at = self._first(lambda held: held.status in OPEN) or 0
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every change of page, selection, outline or status."""
         self._listeners.append(listener)
+
+    def reload(self) -> bool:
+        """Take the desk's pages anew, as when outlines came in from the background; whether there are any."""
+        here = self.pages[self.at] if self.pages else None
+        self.pages = self.desk.pages()
+        self._targets, self._page_of, self._words = [], {}, {}
+        for index, page in enumerate(self.pages):
+            briefs = self.desk.briefs(page)
+            self._targets.append(tuple(one.target for one in briefs))
+            for one in briefs:
+                self._page_of[one.target] = index
+                known = self._briefs.get(one.target)
+                if known is not None and known.outline != one.outline:
+                    self._rois.pop(one.target, None)
+                self._briefs[one.target] = one
+        if here is not None:
+            place = {(page.scan, page.frame): index for index, page in enumerate(self.pages)}
+            self.at = place.get((here.scan, here.frame), 0)
+            self._been.clear()
+            self._tell()
+        return bool(self.pages)
 
     # Looking
 
@@ -154,15 +123,32 @@ class Review:
         return self.held_on(self.at)
 
     def held_on(self, index: int) -> tuple[Held, ...]:
-        """What holds on page ``index``."""
-        return tuple(self._held[target] for target in self._targets[index])
+        """What holds on page ``index``, with the outlines."""
+        return tuple(self._held(index, target) for target in self._targets[index])
+
+    def briefs_on(self, index: int) -> tuple[Brief, ...]:
+        """What holds on page ``index``, without the outlines."""
+        return tuple(self._briefs[target] for target in self._targets[index])
+
+    def _held(self, index: int, target: str) -> Held:
+        if target not in self._rois:
+            self._rois[target] = self.desk.roi(self.pages[index], target)
+        brief = self._briefs[target]
+        return Held(target, self._rois[target], brief.status, brief.reason)
 
     def status_of(self, index: int) -> str:
         """One word for page ``index``; the word of its least settled outline."""
-        statuses = {held.status for held in self.held_on(index)}
-        if any(held.doubtful for held in self.held_on(index)):
+        if index not in self._words:
+            self._words[index] = self._word(index)
+        return self._words[index]
+
+    def _word(self, index: int) -> str:
+        briefs = self.briefs_on(index)
+        if any(one.doubtful for one in briefs):
             return "look"
-        return next((status.value for status in Status if status in statuses), Status.TO_DO.value)
+        statuses = {one.status for one in briefs}
+        order = (Status.TO_LABEL, Status.MOVED, *OPEN, Status.ACCEPTED, Status.REJECTED)
+        return next((status.value for status in order if status in statuses), Status.TO_DO.value)
 
     def counts(self) -> Counter[str]:
         """How many pages are in which state."""
@@ -172,11 +158,27 @@ class Review:
         """The page's frame, and all frames of its file."""
         return self.desk.open_page(self.page)
 
+    def notice(self) -> str:
+        """What is not validated on this page, said once for each structure in a sitting; empty else."""
+        new = [
+            one.structure
+            for one in self.briefs_on(self.at)
+            if one.drawn and not one.validated and one.structure not in self._told
+        ]
+        self._told.update(new)
+        names = ", ".join(dict.fromkeys(name.replace("_", " ") for name in new))
+        return names and (
+            f"Not validated against experts: {names}. Look closely; this is said once for each structure."
+        )
+
     # Moving
 
     def go(self, index: int) -> None:
         """Show page ``index``."""
-        self.at = min(max(index, 0), len(self.pages) - 1)
+        index = min(max(index, 0), len(self.pages) - 1)
+        if index != self.at:
+            self._been.append(self.at)
+        self.at = index
         self.selected = 0
         self._tell()
 
@@ -188,6 +190,14 @@ class Review:
         """Show the page before."""
         self.go(self.at - 1)
 
+    def back(self) -> None:
+        """Show the page that was on the screen before this one; raises when there is none."""
+        if not self._been:
+            raise StudyRefused("this is where you began")
+        at = self._been.pop()
+        self.go(at)
+        self._been.pop()
+
     def next_flagged(self) -> None:
         """Show the next page, from here and round, with something to look at; raises when there is none."""
         found = self._first(lambda held: held.doubtful)
@@ -196,47 +206,117 @@ class Review:
         self.go(found)
 
     def select(self, index: int) -> None:
-        """Make outline ``index`` of this page the one that Reject and Draw mean."""
-        if index != self.selected and 0 <= index < len(self.held):
+        """Make outline ``index`` of this page the one that Reject, Draw and the grades mean."""
+        if index != self.selected and 0 <= index < len(self._targets[self.at]):
             self.selected = index
             self._tell()
 
+    def select_next(self) -> None:
+        """Make the next outline of this page the one that Reject, Draw and the grades mean."""
+        self.select((self.selected + 1) % len(self._targets[self.at]))
+
     # Deciding
 
-    def edit(self, index: int, roi: Roi, sentence: str = "change the outline") -> None:
-        """Set outline ``index`` of this page to what a person drew."""
-        held = self.held[index]
+    def edit(
+        self,
+        index: int,
+        roi: Roi,
+        sentence: str = "change the outline",
+        *,
+        along: Mapping[int, Roi] | None = None,
+    ) -> None:
+        """Set outline ``index`` of this page to what a person drew.
+
+        Parameters
+        ----------
+        along : mapping of int to Roi, optional
+            Outlines whose shared borders went along: one step, a line for each.
+        """
+        drawn = {index: roi, **(along or {})}
+        held = {at: self.held[at] for at in drawn}
         self._do(
-            f"{sentence} of {named(held.roi)}",
-            [replace(held, roi=roi, status=Status.CORRECTED, reason="")],
-            "outline",
+            f"{sentence} of {named(held[index].roi)}",
+            [
+                (_redrawn(self._briefs[held[at].target], one), self._draws(held[at].target, one))
+                for at, one in drawn.items()
+            ],
+            outlines=tuple((held[at].target, held[at].roi, one) for at, one in drawn.items()),
         )
+
+    def _draws(self, target: str, roi: Roi) -> Callable[[str], str]:
+        page, new = self.page, Held(target, roi, Status.CORRECTED)
+        return lambda author: self.desk.write(author, "outline", page, new)
 
     def accept(self) -> None:
         """Accept every outline of this page that is not rejected; they count from now on."""
-        open_ = [held for held in self.held if held.status in OPEN]
-        empty = [held for held in open_ if not len(held.roi.points)]
+        self.accept_pages((self.at,))
+
+    def accept_pages(self, indices: Iterable[int]) -> None:
+        """Accept every outline of several pages that is open, as one step; none when one has no outline."""
+        open_ = [(index, one) for index in indices for one in self.briefs_on(index) if one.status in OPEN]
+        empty = [one for _, one in open_ if not one.drawn]
         if empty:
-            raise StudyRefused(
-                f"{named(empty[0].roi)} has no outline: box it (O), draw it (D) or reject it (R)"
-            )
+            raise StudyRefused(f"{empty[0].named} has no outline: box it (O), draw it (D) or reject it (R)")
         if open_:
             self._do(
-                f"accept {_listed(open_)}",
-                [replace(held, status=Status.ACCEPTED) for held in open_],
-                "accept",
+                f"accept {_listed([one for _, one in open_])}",
+                [
+                    (replace(one, status=Status.ACCEPTED), self._writes("accept", index, one))
+                    for index, one in open_
+                ],
             )
+
+    def _writes(self, verb: str, index: int, brief: Brief, reason: str = "") -> Callable[[str], str]:
+        # An outline that was not looked at is accepted by its id: it is not read for that.
+        roi = self._rois.get(brief.target) or Roi(structure=brief.structure, side=brief.side)
+        held = Held(brief.target, roi, brief.status, reason)
+        page = self.pages[index]
+        return lambda author: self.desk.write(author, verb, page, held)
 
     def reject(self, reason: str) -> None:
         """Reject the selected outline; it counts no more, and the reason stays with it."""
-        if not reason.strip():
+        self._reject(reason, [(self.at, self.briefs_on(self.at)[self.selected])])
+
+    def reject_pages(self, indices: Iterable[int], reason: str) -> None:
+        """Reject every outline of several pages, as one step."""
+        self._reject(reason, [(index, one) for index in indices for one in self.briefs_on(index)])
+
+    def _reject(self, reason: str, targets: Sequence[tuple[int, Brief]]) -> None:
+        reason = reason.strip()
+        if not reason:
             raise StudyRefused("a rejection needs a reason: what is wrong with this picture or outline?")
-        held = self.held[self.selected]
         self._do(
-            f"reject {named(held.roi)}",
-            [replace(held, status=Status.REJECTED, reason=reason.strip())],
-            "reject",
+            f"reject {_listed([one for _, one in targets])}",
+            [
+                (
+                    replace(one, status=Status.REJECTED, reason=reason),
+                    self._writes("reject", index, one, reason),
+                )
+                for index, one in targets
+            ],
         )
+
+    def grade(self, grade: int) -> None:
+        """Give the selected muscle a Heckmatt grade, 1 to 4."""
+        brief = self._selected
+        self._say(f"grade {grade} for {brief.named}", replace(brief, grade=grade), {"grade": grade})
+
+    def fasciculate(self) -> None:
+        """Say that the selected muscle fasciculates; said already, that it does not."""
+        brief = self._selected
+        seen = not brief.fasciculations
+        sentence = f"{'fasciculations' if seen else 'no fasciculations'} in {brief.named}"
+        self._say(sentence, replace(brief, fasciculations=seen), {"fasciculations": seen})
+
+    @property
+    def _selected(self) -> Brief:
+        return self.briefs_on(self.at)[self.selected]
+
+    def _say(self, sentence: str, after: Brief, said: dict[str, int | bool]) -> None:
+        page = self.page
+        self._do(sentence, [(after, lambda author: self.desk.say(author, "grade", page, after.target, said))])
+
+    # Taking back
 
     def undo(self) -> str:
         """Take the last step back, on whatever page it was; the sentence of what was undone."""
@@ -246,7 +326,7 @@ class Review:
         undos = tuple(self.desk.undo(self._decider(), one) for one in reversed(step.decisions))
         self._done.pop()
         self._undone.append(replace(step, undos=undos))
-        self._show(step.page, step.before)
+        self._show(step.page, step.before, {target: roi for target, roi, _ in step.outlines})
         return f"Undone: {step.sentence}"
 
     def redo(self) -> str:
@@ -258,7 +338,7 @@ class Review:
             self.desk.undo(self._decider(), undo)
         self._undone.pop()
         self._done.append(step)
-        self._show(step.page, step.after)
+        self._show(step.page, step.after, {target: roi for target, _, roi in step.outlines})
         return f"Done again: {step.sentence}"
 
     @property
@@ -271,45 +351,58 @@ class Review:
         """Whether a step was undone and nothing done since."""
         return bool(self._undone)
 
-    def _do(self, sentence: str, after: list[Held], verb: str) -> None:
+    def _do(
+        self,
+        sentence: str,
+        lines: Sequence[tuple[Brief, Callable[[str], str]]],
+        outlines: tuple[tuple[str, Roi, Roi], ...] = (),
+    ) -> None:
+        """Write lines, and let what each of them makes hold."""
         author = self._decider()
-        before = tuple(self._held[held.target] for held in after)
-        decisions: list[str] = []
+        done = _Writing()
         try:
-            for held in after:
-                decisions.append(self.desk.write(author, verb, self.page, held))  # noqa: PERF401  see finally
+            for after, write in lines:
+                done.decisions.append(write(author))
+                done.before.append(self._briefs[after.target])
+                done.after.append(replace(after, values=self.desk.values(after.target)))
         finally:  # a full disk half-way: what was written holds, and can be undone
-            count = len(decisions)
-            if decisions:
-                kept = tuple(after[:count])
-                self._done.append(Step(sentence, self.at, before[:count], kept, tuple(decisions)))
+            if done.decisions:
+                kept = tuple(done.after)
+                step = Step(sentence, self.at, tuple(done.before), kept, tuple(done.decisions), outlines)
+                self._done.append(step)
                 self._undone.clear()
-                self._show(self.at, kept)
+                self._show(self.at, kept, {target: roi for target, _, roi in outlines})
 
     def _decider(self) -> str:
         if not self.author.strip():
             raise StudyRefused("type your name first: every decision carries who made it")
         return self.author.strip()
 
-    def _show(self, page: int, held: tuple[Held, ...]) -> None:
-        self._held.update({one.target: one for one in held})
+    def _show(self, page: int, briefs: tuple[Brief, ...], outlines: dict[str, Roi]) -> None:
+        for one in briefs:
+            self._briefs[one.target] = one
+            self._words.pop(self._page_of.get(one.target, -1), None)
+        self._rois.update(outlines)
         if page != self.at:
             self.at, self.selected = page, 0
         self._tell()
 
-    def _first(self, wanted: Callable[[Held], bool]) -> int | None:
+    def _first(self, wanted: Callable[[Brief], bool]) -> int | None:
         order = [*range(self.at + 1, len(self.pages)), *range(self.at + 1)]
-        return next((i for i in order if any(wanted(held) for held in self.held_on(i))), None)
+        return next((i for i in order if any(wanted(one) for one in self.briefs_on(i))), None)
 
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
 
 
-def named(roi: Roi) -> str:
-    """Side and structure in words."""
-    return " ".join(word for word in (roi.side, roi.structure.replace("_", " ")) if word)
+def _redrawn(brief: Brief, roi: Roi) -> Brief:
+    return replace(
+        brief, status=Status.CORRECTED, reason="", flags=roi.flags, confidence=roi.confidence,
+        validated=roi.validated, drawn=bool(len(roi.points)),
+    )  # fmt: skip
 
 
-def _listed(held: list[Held]) -> str:
-    return ", ".join(named(one.roi) for one in held)
+def _listed(briefs: Sequence[Brief]) -> str:
+    names = list(dict.fromkeys(one.named for one in briefs))
+    return ", ".join(names)

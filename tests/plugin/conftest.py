@@ -40,6 +40,7 @@ with warnings.catch_warnings():
 
     from usimg_napari.canvas import Canvas
     from usimg_napari.lazy import FrameStack
+    from usimg_napari.pages import Brief, Values
     from usimg_napari.review import Held, Page, Review, Status
 
 ROW_MM, COL_MM = 0.1, 0.08
@@ -94,8 +95,20 @@ class MemoryDesk:
     def pages(self):
         return tuple(self.content)
 
-    def held(self, page):
-        return self.content[page][1]
+    def briefs(self, page):
+        return tuple(
+            Brief(
+                one.target, one.roi.structure, one.roi.side, one.status, one.reason, one.roi.flags,
+                one.roi.confidence, one.roi.validated, drawn=bool(len(one.roi.points)),
+            )
+            for one in self.content[page][1]
+        )  # fmt: skip
+
+    def roi(self, page, target):
+        return next(one.roi for one in self.content[page][1] if one.target == target)
+
+    def values(self, target):
+        return Values()
 
     def open_page(self, page):
         frames = self.content[page][0]
@@ -105,6 +118,11 @@ class MemoryDesk:
         if self.full:
             raise StudyRefused("this decision is NOT saved (no space left)")
         return self._line(author, verb, held.target)
+
+    def say(self, author, kind, page, target, said):
+        if self.full:
+            raise StudyRefused("this decision is NOT saved (no space left)")
+        return self._line(author, f"{kind} {dict(said)}", target)
 
     def undo(self, author, decision):
         return self._line(author, "undo", decision)

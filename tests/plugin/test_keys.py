@@ -6,10 +6,13 @@ from usimg_napari import keys
 
 
 def test_each_key_has_one_meaning_and_each_verb_one_key():
-    names = [entry.key for entry in keys.KEYS] + list(keys.SILENCED)
-    assert len(set(names)) == len(names)
-    assert len({entry.verb for entry in keys.KEYS}) == len(keys.KEYS)
+    for where in (keys.PICTURE, keys.GRID, keys.LABELS):
+        names = [entry.key for entry in keys.on(where)]
+        names += list(keys.SILENCED) if where == keys.PICTURE else []
+        assert len(set(names)) == len(names)
+        assert len({entry.verb for entry in keys.on(where)}) == len(keys.on(where))
 
 
 def test_the_help_is_the_table():
-    assert [sentence for _, sentence in keys.help_lines()] == [entry.sentence for entry in keys.KEYS]
+    told = {line for where in (keys.PICTURE, keys.GRID, keys.LABELS) for line in keys.help_lines(where)}
+    assert told == {(keys.shown(entry.key), entry.sentence) for entry in keys.KEYS}

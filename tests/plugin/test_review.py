@@ -138,3 +138,40 @@ def test_what_is_left_is_counted(review):
     assert review.counts() == {"to do": 2, "look": 1}
     review.accept()
     assert review.counts() == {"accepted": 1, "to do": 1, "look": 1}
+
+
+def test_several_pages_are_accepted_as_one_step_and_taken_back_as_one(review, desk):
+    review.accept_pages((0, 2))
+    assert [line[3] for line in desk.lines] == ["nerve", "muscle", "clip"]
+    assert review.counts() == {"accepted": 2, "look": 1}
+    review.undo()
+    assert review.counts() == {"to do": 2, "look": 1}
+
+
+def test_a_grade_is_said_of_the_selected_outline_and_undone(review, desk):
+    review.select(1)
+    review.grade(2)
+    review.fasciculate()
+    assert (review.briefs_on(0)[1].grade, review.briefs_on(0)[1].fasciculations) == (2, True)
+    assert {line[3] for line in desk.lines} == {"muscle"}
+    review.undo()
+    review.undo()
+    assert (review.briefs_on(0)[1].grade, review.briefs_on(0)[1].fasciculations) == (None, None)
+
+
+def test_back_goes_where_one_was(review):
+    review.go(2)
+    review.go(1)
+    review.back()
+    assert review.at == 2
+    review.back()
+    assert review.at == 0
+    with pytest.raises(StudyRefused, match="began"):
+        review.back()
+
+
+def test_what_is_not_validated_is_said_once_for_each_structure(review):
+    assert "median nerve, biceps brachii" in review.notice()
+    assert review.notice() == ""
+    review.go(1)
+    assert review.notice() == ""
