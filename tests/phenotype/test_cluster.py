@@ -163,16 +163,30 @@ def test_three_parts_have_ordered_names():
     assert list(result.labels[:3]) == ["Mild", "Moderate", "Severe"]
 
 
-def test_a_patient_without_a_value_is_left_out_by_name_and_reason():
+def test_a_patient_without_most_values_is_left_out_by_name_and_reason():
     table, roles, _ = cohort()
-    missing = table.columns[0]
-    table.loc["P003", missing] = np.nan
+    table.loc["P003", table.columns[:3]] = np.nan
     table.loc["P005"] = np.nan
     result = usimg.cluster(table, roles=roles)
     assert set(result.excluded) == {"P003", "P005"}
-    assert missing in result.excluded["P003"]
+    assert table.columns[0] in result.excluded["P003"]
     assert result.excluded["P005"] == "no value in any feature"
     assert set(result.labels.index) == set(table.index) - {"P003", "P005"} == set(result.severity.index)
+
+
+def test_a_patient_who_lacks_one_feature_gets_a_label_and_is_not_part_of_the_clustering():
+    table, roles, truth = cohort(n=300, d=3.0)
+    gaps = table.copy()
+    lacking = gaps.index[::10]
+    gaps.loc[lacking, table.columns[0]] = np.nan
+    result = usimg.cluster(gaps, roles=roles)
+    assert not result.excluded
+    assert list(result.incomplete.index) == sorted(lacking)
+    assert not result.standardised.index.isin(lacking).any()
+    assert (result.labels == truth).mean() > 0.97
+    whole = usimg.cluster(table, roles=roles)
+    assert np.corrcoef(result.severity[lacking], whole.severity[lacking])[0, 1] > 0.95
+    assert result.imputed.p_value < 0.05
 
 
 def test_empty_constant_and_sparse_features_are_dropped_with_a_reason():

@@ -19,7 +19,8 @@ def result():
     )
     table["<b>hostile</b>"] = rng.normal(size=60)
     table["empty"] = np.nan
-    table.iloc[7, 0] = np.nan
+    table.iloc[7, :2] = np.nan
+    table.iloc[8, 0] = np.nan
     return usimg.cluster(table)
 
 

@@ -11,11 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from usimg.errors import StudyRefused
 from usimg.phenotype.claim import GROUPS, NO_GROUPS, STABLE, examine
+from usimg.phenotype.imputation import completed, placed
 from usimg.phenotype.kmeans import kmeans
-from usimg.phenotype.result import NAMES, Phenotypes
+from usimg.phenotype.recipe import Preparation
+from usimg.phenotype.result import NAMES, Given, Phenotypes
 from usimg.phenotype.separation import ALPHA_ALONE, FEWEST, cross_fitted_scores, dip_test
 from usimg.phenotype.silhouette import silhouettes
-from usimg.phenotype.table import ORIENTS, Prepared, prepare
+from usimg.phenotype.table import ORIENTS, Prepared, alike, prepare
 from usimg.simulate.cohorts import SYNTHETIC
 
 # Reference study: k = 2 to 5.
@@ -34,6 +36,7 @@ def cluster(
     roles: Mapping[str, str] | None = None,
     random_state: int = 0,
     assume_unconfounded: bool = False,
+    preparation: Preparation | None = None,
 ) -> Phenotypes:
     """Split patients by their measurements, and say what that does and does not show.
 
@@ -45,7 +48,7 @@ def cluster(
     clinical : DataFrame, optional
         The same patients. ``device`` and ``sex`` are needed before groups can be claimed; ``site``,
         ``onset``, ``visit_year``, ``age`` and ``height`` are looked at too, and the outcomes ``alsfrs_r``,
-        ``mmt`` and ``cmap``.
+        ``mmt`` and ``cmap``. Who is ``control`` in ``group`` is a reference and is not clustered.
     roles : mapping, optional
         Column to ``"muscle_thickness"``, ``"muscle_echo"``, ``"muscle_csa"``, ``"nerve_csa"``,
         ``"fat"`` or ``"other"``, for names that the anatomy list does not know.
@@ -53,11 +56,15 @@ def cluster(
         Seed of the k-means starts, folds, permutations and subsamples.
     assume_unconfounded : bool
         Claim groups although device or sex could not be checked; the report says so.
+    preparation : Preparation, optional
+        How features are brought to one scale: standardised, adjusted, weighted; echo intensity of several
+        devices. By default each is standardised to mean 0 and SD 1.
 
     Returns
     -------
     Phenotypes
-        Labels and severity for every patient with all features; who and what was left out, and why.
+        Labels and severity for every patient who has at least half of the features; who and what was left
+        out, and why.
 
     Raises
     ------
@@ -84,38 +91,49 @@ def cluster(
     >>> result.labels.value_counts().to_dict(), result.claim
     ({'Mild': 20, 'Severe': 20}, 'no groups shown')
     """
-    prepared = prepare(features, roles)
+    choices = preparation or Preparation()
+    everybody = _clinical(clinical, features)
+    prepared = prepare(features, roles, everybody, choices)
     index = prepared.standardised.index
-    known = _clinical(clinical, index)
     X = prepared.standardised.to_numpy()
     burden = _burden(prepared)
     with threadpool_limits(limits=1):  # a library call starts no threads; one thread sums in one order
         partitions = _partitions(X, random_state)
         widths = {k: float(silhouettes(X, parts).mean()) for k, parts in partitions.items()}
-        component, share = _first_component(X)
-        severity, notes = _oriented(component, burden)
+        axis, share = _first_component(X)
+        axis, notes = _oriented(axis, X, burden)
+        severity = X @ axis
         ranks = {k: _ranked(parts, burden) for k, parts in partitions.items()}
         tests = examine(
             X,
             ranks[2] == 1,
             severity,
-            known,
+            everybody.reindex(index),
             assume_unconfounded=assume_unconfounded,
             random_state=random_state,
         )
         k = 1 if tests.claim == NO_GROUPS else _separated_parts(X, ranks, widths, random_state)
-    parts = max(k, 2)
-    labels = [NAMES[parts][rank] for rank in ranks[parts]]
-    supported = (tests.stability >= STABLE) & (tests.claim == GROUPS)
+        parts = max(k, 2)
+        centres = np.stack([X[ranks[parts] == rank].mean(axis=0) for rank in range(parts)])
+        rng = np.random.default_rng([random_state, 19])
+        gaps = completed(X, prepared.incomplete.to_numpy(), rng) if len(prepared.incomplete) else None
+        beside = placed(gaps, centres, axis) if gaps is not None else None
 
-    if all(str(patient).startswith(SYNTHETIC) for patient in index):
-        notes = ("all patients are synthetic, made by usimg simulate: this is about no person", *notes)
+    stability = pd.Series(tests.stability, index=index)
+    part = pd.Series(ranks[parts], index=index)
+    scores = pd.Series(severity, index=index)
+    if beside is not None:
+        others = prepared.incomplete.index
+        part = pd.concat([part, pd.Series(beside.ranks, index=others)])
+        scores = pd.concat([scores, pd.Series(beside.severity, index=others)])
+        stability = pd.concat([stability, pd.Series(beside.agreement, index=others)])
     order = [patient for patient in features.index if patient not in prepared.excluded]
+    part, scores, stability = part.loc[order], scores.loc[order], stability.loc[order]
     return Phenotypes(
-        labels=pd.Series(labels, index=index, name="label").loc[order],
-        label_supported=pd.Series(supported, index=index, name="label_supported").loc[order],
-        severity=pd.Series(severity, index=index, name="severity").loc[order],
-        stability=pd.Series(tests.stability, index=index, name="stability").loc[order],
+        labels=part.map(dict(enumerate(NAMES[parts]))).rename("label"),
+        label_supported=((stability >= STABLE) & (tests.claim == GROUPS)).rename("label_supported"),
+        severity=scores.rename("severity"),
+        stability=stability.rename("stability"),
         claim=tests.claim,
         k=k,
         silhouettes=widths,
@@ -123,12 +141,36 @@ def cluster(
         excluded=prepared.excluded,
         dropped=prepared.dropped,
         roles=prepared.roles,
-        standardised=prepared.standardised.loc[order],
+        standardised=prepared.standardised.loc[[patient for patient in order if patient in index]],
+        incomplete=prepared.incomplete,
+        clinical=everybody.reindex(order),
+        axis=pd.Series(axis, index=prepared.standardised.columns, name="axis"),
+        centres=pd.DataFrame(centres, index=list(NAMES[parts]), columns=prepared.standardised.columns),
+        recipe=prepared.recipe,
+        said=prepared.said,
+        controls=prepared.controls,
         first_component_share=share,
         random_state=random_state,
         assume_unconfounded=assume_unconfounded,
-        notes=notes,
+        notes=(*_cautions(prepared), *notes),
+        given=Given(features, clinical, roles, random_state, assume_unconfounded, choices),
     )
+
+
+def _cautions(prepared: Prepared) -> tuple[str, ...]:
+    """What a reader must know before anything else of these patients."""
+    index = prepared.standardised.index
+    notes = []
+    if all(str(patient).startswith(SYNTHETIC) for patient in index):
+        notes.append("all patients are synthetic, made by usimg simulate: this is about no person")
+    pairs = alike(prepared.standardised)
+    if pairs:
+        named = ", ".join(f"{one} and {other}" for one, other in pairs[:3])
+        notes.append(
+            f"{len(pairs)} pair(s) of patients have the same value in every feature ({named}): one patient"
+            " under two ids counts twice"
+        )
+    return tuple(notes)
 
 
 def _partitions(X: FloatArray, random_state: int) -> dict[int, NDArray[np.int_]]:
@@ -158,9 +200,10 @@ def _separated_parts(
 
 
 def _first_component(X: FloatArray) -> tuple[FloatArray, float]:
-    """Scores (n,) on the first principal component, in SD, and its share of the variance."""
-    u, spread, _ = np.linalg.svd(X, full_matrices=False)
-    return u[:, 0] * np.sqrt(len(X)), float(spread[0] ** 2 / (spread**2).sum())
+    """The axis (p,) along which X has most variance, so that ``X @ axis`` is in SD; and its share."""
+    _, spread, axes = np.linalg.svd(X, full_matrices=False)
+    share = float(spread[0] ** 2 / (spread**2).sum())
+    return axes[0] * np.sqrt(len(X)) / spread[0], share
 
 
 def _burden(prepared: Prepared) -> FloatArray:
@@ -177,18 +220,18 @@ def _burden(prepared: Prepared) -> FloatArray:
     return burden
 
 
-def _oriented(component: FloatArray, burden: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:
-    """The component turned so that it rises with burden, and a note when it hardly does."""
-    together = float(np.corrcoef(component, burden)[0, 1]) if burden.std() > 0 else 0.0
-    severity = component if together >= 0 else -component
+def _oriented(axis: FloatArray, X: FloatArray, burden: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:
+    """The axis turned so that scores rise with burden, and a note when they hardly do."""
+    together = float(np.corrcoef(X @ axis, burden)[0, 1]) if burden.std() > 0 else 0.0
+    turned = axis if together >= 0 else -axis
     # 0.3 explains under a tenth of the variance; chosen here as "the axis is about something else".
     if abs(together) < 0.3:
         note = (
             "The main axis of these patients hardly follows thin and bright muscle"
             f" (correlation {abs(together):.2f}): read severity and the labels' order with caution."
         )
-        return severity, (note,)
-    return severity, ()
+        return turned, (note,)
+    return turned, ()
 
 
 def _ranked(parts: NDArray[np.int_], burden: FloatArray) -> NDArray[np.int_]:
@@ -198,10 +241,10 @@ def _ranked(parts: NDArray[np.int_], burden: FloatArray) -> NDArray[np.int_]:
     return np.asarray(ranks[parts], dtype=np.int_)
 
 
-def _clinical(clinical: pd.DataFrame | None, patients: pd.Index) -> pd.DataFrame:
-    """The clinical table in the order of the patients; without columns when there is none."""
-    if clinical is None:
-        return pd.DataFrame(index=patients)
+def _clinical(clinical: pd.DataFrame | None, features: pd.DataFrame) -> pd.DataFrame:
+    """The clinical table in the order of the features; without columns when there is none."""
+    if clinical is None or not isinstance(features, pd.DataFrame):
+        return pd.DataFrame(index=getattr(features, "index", None))
     if not isinstance(clinical, pd.DataFrame):
         raise StudyRefused(
             f"clinical is a {type(clinical).__name__}; it must be a pandas.DataFrame, one row per patient"
@@ -209,8 +252,8 @@ def _clinical(clinical: pd.DataFrame | None, patients: pd.Index) -> pd.DataFrame
     if clinical.index.has_duplicates:
         twice = clinical.index[clinical.index.duplicated()][0]
         raise StudyRefused(f"patient {twice!r} stands more than once in the clinical table")
-    if not clinical.index.isin(patients).any():
+    if not clinical.index.isin(features.index).any():
         raise StudyRefused(
             "the clinical table and the features share no patient: both need the patient as their index"
         )
-    return clinical.reindex(patients)
+    return clinical.reindex(features.index[~features.index.duplicated()])

@@ -18,7 +18,7 @@ from usimg.pages import render, write_page
 from usimg.phenotype import claim, confounders, evidence, separation
 from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, STABLE
 from usimg.phenotype.clustering import STARTS
-from usimg.phenotype.result import NAMES, Phenotypes
+from usimg.phenotype.result import Phenotypes
 from usimg.phenotype.silhouette import silhouettes
 from usimg.phenotype.table import MAX_MISSING
 from usimg.phenotype.wording import GRADIENT_SILHOUETTE
@@ -165,11 +165,12 @@ def patient_map(result: Phenotypes) -> Map:
     """Each patient at severity and the second component, in SD of the patients on the first."""
     X = result.standardised.to_numpy()
     left, spread, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    first = result.severity.to_numpy()
+    first = X @ result.axis.to_numpy()
     # Both in the unit of the first, so that the cloud has its shape.
     second = left[:, 1] * np.sqrt(len(X)) * spread[1] / spread[0]
     shares = spread**2 / (spread**2).sum()
-    points = zip(first, second, ranks_of(result), result.borderline, strict=True)
+    doubts = result.borderline.loc[result.standardised.index]
+    points = zip(first, second, ranks_of(result), doubts, strict=True)
     reach = float(max(np.abs(first).max(), np.abs(second).max()) * 1.05)
     return Map(
         tuple((float(x), float(y), int(rank), bool(doubt)) for x, y, rank, doubt in points),
@@ -202,13 +203,12 @@ def silhouette_bars(result: Phenotypes) -> list[Widths]:
 
 
 def ranks_of(result: Phenotypes) -> NDArray[np.int_]:
-    """Rank of each patient's label (n,), 0 the least severe."""
-    names = NAMES[result.n_parts]
-    return np.array([names.index(label) for label in result.labels], dtype=np.int_)
+    """Rank of each label (n,), 0 the least severe, of the patients who have all features."""
+    return np.asarray(result.ranks.loc[result.standardised.index], dtype=np.int_)
 
 
 def _sizes(result: Phenotypes) -> list[int]:
-    return [int(count) for count in np.bincount(ranks_of(result), minlength=result.n_parts)]
+    return [int(count) for count in np.bincount(result.ranks, minlength=result.n_parts)]
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class Histogram:
 
 def severity_histogram(result: Phenotypes) -> Histogram:
     """Patients per half SD of severity, parts stacked."""
-    scores, ranks = result.severity.to_numpy(), ranks_of(result)
+    scores, ranks = result.severity.to_numpy(), result.ranks.to_numpy()
     width = 0.5
     first, last = np.floor(scores.min() / width), np.floor(scores.max() / width) + 1
     edges = np.arange(first, last + 1) * width

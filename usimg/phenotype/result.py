@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from usimg.phenotype.claim import GROUPS, STABLE, Tests
 
 if TYPE_CHECKING:
     from usimg.phenotype.evidence import Evidence
+    from usimg.phenotype.imputation import Imputed
+    from usimg.phenotype.missing import Missingness
+    from usimg.phenotype.recipe import Preparation, Recipe
 
 # Ordered names of the parts, least severe first.
 NAMES = {
@@ -35,6 +40,18 @@ def part_names(k: int) -> tuple[str, ...]:
     return tuple(f"part {i} of {k} along severity" for i in range(1, k + 1))
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What `usimg.cluster` was called with, so that it can be called again with one thing changed."""
+
+    features: pd.DataFrame
+    clinical: pd.DataFrame | None
+    roles: Mapping[str, str] | None
+    random_state: int
+    assume_unconfounded: bool
+    preparation: Preparation
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Phenotypes:
     """Patients in parts along severity, and what can be said of them.
@@ -48,7 +65,8 @@ class Phenotypes:
     severity : Series of float
         By patient: first principal component in SD, rising with thin and bright muscle.
     stability : Series of float
-        By patient: share of 80 % subsamples that agree on the part (of two); under 0.8 is borderline.
+        By patient: share of 80 % subsamples that agree on the part (of two); under 0.8 is borderline. Of a
+        patient who lacks features: share of the completions that fall into the part.
     claim : str
         "groups", "separated, not checked for ...", "separated, but severity says as much",
         "explained by ..." or "no groups shown".
@@ -65,7 +83,21 @@ class Phenotypes:
     roles : dict
         Feature used to its role.
     standardised : DataFrame
-        (patients, features) z-scores that were clustered.
+        (patients, features) z-scores that were clustered: of the patients who have all features.
+    incomplete : DataFrame
+        The same of labelled patients who lack some; their labels come from multiple imputation.
+    clinical : DataFrame
+        What was given of the labelled patients.
+    axis : Series of float
+        By feature: ``standardised @ axis`` is severity.
+    centres : DataFrame
+        (parts, features) mean z-scores of the parts, least severe first.
+    recipe : Recipe
+        What brought the features to this scale.
+    said : str
+        A sentence about echo intensity of several devices, for the top of a report; else empty.
+    controls : int
+        How many controls were taken out.
     first_component_share : float
         Share of the variance on the severity axis, 0 to 1.
     random_state : int
@@ -74,6 +106,8 @@ class Phenotypes:
         Whether device and sex were assumed not to matter where they could not be checked.
     notes : tuple of str
         Cautions of this run, as sentences.
+    given : Given
+        What was asked.
     """
 
     labels: pd.Series
@@ -88,10 +122,18 @@ class Phenotypes:
     dropped: dict[str, str]
     roles: dict[str, str]
     standardised: pd.DataFrame = field(repr=False)
+    incomplete: pd.DataFrame = field(repr=False)
+    clinical: pd.DataFrame = field(repr=False)
+    axis: pd.Series = field(repr=False)
+    centres: pd.DataFrame = field(repr=False)
+    recipe: Recipe = field(repr=False)
+    said: str
+    controls: int
     first_component_share: float
     random_state: int
     assume_unconfounded: bool = False
     notes: tuple[str, ...] = ()
+    given: Given = field(repr=False)
 
     @property
     def n_parts(self) -> int:
@@ -112,6 +154,11 @@ class Phenotypes:
     def checks(self) -> dict[str, str]:
         """Check to "passed", "failed" or "not run", and why."""
         return self.tests.checks
+
+    @property
+    def ranks(self) -> pd.Series[int]:
+        """Labels as numbers, 0 the least severe."""
+        return self.labels.map(list(NAMES[self.n_parts]).index).rename("rank")
 
     @property
     def borderline(self) -> pd.Series[bool]:
@@ -140,8 +187,23 @@ class Phenotypes:
         from usimg.phenotype.evidence import evidence  # noqa: PLC0415  the claim needs none of it
 
         table = self.standardised.sort_index(key=lambda index: index.map(str))
-        ranks = self.labels.map(list(NAMES[self.n_parts]).index).loc[table.index].to_numpy()
+        ranks = np.asarray(self.ranks.loc[table.index], dtype=np.int_)
         return evidence(table.to_numpy(), ranks, self.silhouettes, self.random_state)
+
+    @cached_property
+    def missingness(self) -> Missingness | None:
+        """Which values are missing together, and whether those who lack them are iller; None without any."""
+        from usimg.phenotype.missing import missingness  # noqa: PLC0415  the claim needs none of it
+
+        return missingness(self)
+
+    @cached_property
+    def imputed(self) -> Imputed | None:
+        """The separation of all patients, missing values completed several times; None without any."""
+        from usimg.phenotype.imputation import imputed  # noqa: PLC0415  the claim needs none of it
+
+        table = self.standardised.sort_index(key=lambda index: index.map(str))
+        return imputed(table, self.incomplete, self.random_state)
 
     @property
     def reason(self) -> str:

@@ -111,13 +111,14 @@ def discriminant(X: FloatArray, second: NDArray[np.bool_]) -> FloatArray:
     """
     difference = X[second].mean(axis=0) - X[~second].mean(axis=0)
     residual = np.where(second[:, None], X - X[second].mean(axis=0), X - X[~second].mean(axis=0))
-    covariance = _shrunken(residual)
+    covariance = shrunken(residual)
     axis = np.linalg.solve(covariance, difference)
     length = float(np.linalg.norm(axis))
     return np.asarray(axis / length if length > 0 else np.eye(1, X.shape[1])[0])
 
 
-def _shrunken(residual: FloatArray) -> FloatArray:
+def shrunken(residual: FloatArray) -> FloatArray:
+    """Covariance (p, p) of centred rows (n, p), shrunk towards the mean variance (Ledoit and Wolf 2004)."""
     n, p = residual.shape
     sample = residual.T @ residual / n
     mean_variance = np.trace(sample) / p

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown, StudyRefused
+from usimg.phenotype.echo import keys_of, settled
+from usimg.phenotype.recipe import Preparation, Recipe, controls_in, covariates_of, fitted
 
 # Role of a column -> sign of its change with severity. Severe is thinner and brighter (reference
 # study, Wang 2026). Nerves shrink in some of these diseases and swell in others, and fat follows
@@ -20,6 +23,12 @@ ROLES = (*ORIENTS, "nerve_csa", "fat", "other")
 # A feature measured in fewer than four patients of five would cost more patients (complete cases)
 # than it tells; chosen here, and stated with every feature it drops.
 MAX_MISSING = 0.2
+# A patient with fewer of the features gets no label: more would be guessed than measured; chosen here.
+COVERAGE = 0.5
+# Correlation from which two features say nearly the same (variance inflation of 5 for a pair: 1 / (1 - r^2));
+# chosen here.
+COLLINEAR = 0.9
+CONTROL = "control: the reference, not clustered"
 # Below this, relative to a column's largest value, differences are rounding, not measurement.
 CONSTANT = 1e-9
 # Two groups of two, the least for which a silhouette can be more than arithmetic; chosen here.
@@ -34,64 +43,134 @@ class Prepared:
     Attributes
     ----------
     standardised : DataFrame
-        (patients, features) of mean 0 and SD 1, rows and columns in an order of their own, so that
-        the order in which a table was written changes no bit of the result.
+        (patients, features) of mean 0, rows and columns in an order of their own, so that the order in
+        which a table was written changes no bit of the result.
+    incomplete : DataFrame
+        The same columns of the patients who lack some, but have at least `COVERAGE` of them.
     roles : dict
         Feature to role, for the features kept.
     excluded, dropped : dict
         Patient, and feature, to the reason it is not in.
+    controls : int
+        How many people of the table are controls.
+    recipe : Recipe
+        What brought the features to this scale.
+    said : str
+        A sentence about echo intensity of several devices; empty where there is nothing to say.
     """
 
     standardised: pd.DataFrame
+    incomplete: pd.DataFrame
     roles: dict[str, str]
     excluded: dict[object, str]
     dropped: dict[str, str]
+    controls: int
+    recipe: Recipe
+    said: str
 
 
-def prepare(features: pd.DataFrame, roles: Mapping[str, str] | None) -> Prepared:
-    """Check, leave out with a reason, standardise.
+def prepare(
+    features: pd.DataFrame,
+    roles: Mapping[str, str] | None,
+    clinical: pd.DataFrame | None = None,
+    choices: Preparation | None = None,
+) -> Prepared:
+    """Check, leave out with a reason, bring to one scale.
 
-    Features that are empty, constant or missing in more than `MAX_MISSING` of the patients are
-    dropped; then patients who lack any of the rest are excluded (complete cases).
+    Controls are taken out. Features that are empty, constant or missing in more than `MAX_MISSING` of the
+    patients are dropped (those that are not declared core ones, where some are); patients who lack any of
+    the rest are incomplete, and excluded when they lack more than `COVERAGE` allows.
 
     Raises
     ------
     StudyRefused
         The table cannot be used, or too little of it is left.
     """
+    choices = choices or Preparation()
     table = _numbers(features)
     known = _roles(table.columns, roles)
     table = table.loc[sorted(table.index, key=_order), sorted(table.columns)]
+    facts = pd.DataFrame(index=table.index) if clinical is None else clinical.reindex(table.index)
 
-    dropped: dict[str, str] = {}
-    for name in table.columns:
-        missing = float(table[name].isna().mean())
-        if missing == 1.0:
-            dropped[name] = "empty: no patient has a value"
-        elif missing > MAX_MISSING:
-            dropped[name] = f"missing in {missing:.0%} of the patients (more than {MAX_MISSING:.0%})"
-        elif _is_constant(table[name]):
-            dropped[name] = "the same value in every patient"
-    table = table.drop(columns=list(dropped))
+    is_control = controls_in(facts)
+    excluded: dict[object, str] = dict.fromkeys(table.index[is_control], CONTROL)
+    patients, controls, said = settled(table[~is_control], table[is_control], known, keys_of(facts), choices)
+    dropped = _dropped(patients, choices.core)
+    dropped |= {name: said for name in table.columns if name not in patients.columns}
+    patients = patients.drop(columns=[name for name in dropped if name in patients.columns])
 
-    incomplete = table[table.isna().any(axis=1)]
-    excluded = {patient: _lacks(row) for patient, row in incomplete.iterrows()}
-    table = table.drop(index=list(excluded))
+    covariates = covariates_of(facts, choices.adjust)
+    factless = covariates.loc[patients.index].isna()
+    excluded |= {
+        patient: f"no {_some(row.index[row])}, which the features are adjusted for"
+        for patient, row in factless.iterrows()
+        if row.any()
+    }
+    patients = patients.drop(index=[patient for patient in patients.index if patient in excluded])
+    incomplete = patients[patients.isna().any(axis=1)]
+    few = incomplete.notna().mean(axis=1) < COVERAGE
+    excluded |= {patient: _lacks(row) for patient, row in incomplete[few].iterrows()}
+    complete, incomplete = patients.drop(index=incomplete.index), incomplete[~few]
 
-    for name in [name for name in table.columns if len(table) and _is_constant(table[name])]:
-        dropped[name] = "the same value in every patient who has all features"
-        table = table.drop(columns=name)
-    _refuse_too_little(table, excluded, dropped)
+    constant = [name for name in complete.columns if len(complete) and _is_constant(complete[name])]
+    dropped |= dict.fromkeys(constant, "the same value in every patient who has all features")
+    complete = complete.drop(columns=constant)
+    _refuse_too_little(complete, excluded, dropped, len(incomplete))
 
-    kept = {name: known[name] for name in table.columns}
+    kept = {name: known[name] for name in complete.columns}
     if not any(role in ORIENTS for role in kept.values()):
         raise StudyRefused(
-            f"no feature says which way is severe: of {_some(table.columns)} none is a muscle thickness,"
+            f"no feature says which way is severe: of {_some(complete.columns)} none is a muscle thickness,"
             " muscle area or muscle echo intensity by its name (structure__site__side__feature);"
             f" give roles={{column: role}} with one of {', '.join(ROLES)}"
         )
-    standardised = (table - table.mean()) / table.std(ddof=0)
-    return Prepared(standardised, kept, excluded, dropped)
+    names = list(complete.columns)
+    recipe = fitted(complete, controls[names].dropna(), covariates, kept, choices)
+    return Prepared(
+        recipe.applied(complete, covariates.loc[complete.index]),
+        recipe.applied(incomplete, covariates.loc[incomplete.index]),
+        kept,
+        excluded,
+        dropped,
+        int(is_control.sum()),
+        recipe,
+        said,
+    )
+
+
+def _dropped(patients: pd.DataFrame, core: tuple[str, ...]) -> dict[str, str]:
+    """Feature to the reason why it cannot be used."""
+    dropped: dict[str, str] = {}
+    for name in patients.columns:
+        missing = float(patients[name].isna().mean())
+        if core and not any(fnmatchcase(name, pattern) for pattern in core):
+            dropped[name] = "not one of the features that were declared core"
+        elif missing == 1.0:
+            dropped[name] = "empty: no patient has a value"
+        elif missing > MAX_MISSING and not core:
+            dropped[name] = f"missing in {missing:.0%} of the patients (more than {MAX_MISSING:.0%})"
+        elif _is_constant(patients[name]):
+            dropped[name] = "the same value in every patient"
+    return dropped
+
+
+def alike(table: pd.DataFrame) -> list[tuple[object, object]]:
+    """Pairs of patients with the same value in every feature: one patient twice, as a rule."""
+    again = table[table.duplicated(keep=False)]
+    first = again.drop_duplicates()
+    of = {tuple(row): patient for patient, row in zip(first.index, first.to_numpy(), strict=True)}
+    pairs = [(of[tuple(row)], patient) for patient, row in zip(again.index, again.to_numpy(), strict=True)]
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def collinear(table: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Pairs of features that correlate by at least `COLLINEAR`, the strongest first."""
+    r = np.corrcoef(table.to_numpy(), rowvar=False)
+    rows, columns = np.nonzero(np.triu(np.abs(r) >= COLLINEAR, 1))
+    names = [str(name) for name in table.columns]
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    found = [(names[i], names[j], float(r[i, j])) for i, j in pairs]
+    return sorted(found, key=lambda pair: -abs(pair[2]))
 
 
 def columns_with_role(columns: pd.Index | list[str]) -> dict[str, str]:
@@ -184,7 +263,7 @@ def _lacks(row: pd.Series) -> str:
 
 
 def _refuse_too_little(
-    table: pd.DataFrame, excluded: Mapping[object, str], dropped: Mapping[str, str]
+    table: pd.DataFrame, excluded: Mapping[object, str], dropped: Mapping[str, str], incomplete: int
 ) -> None:
     if table.shape[1] < MIN_FEATURES:
         why = "; ".join(f"{name}: {reason}" for name, reason in list(dropped.items())[:3])
@@ -197,6 +276,7 @@ def _refuse_too_little(
         raise StudyRefused(
             f"{len(table)} patient(s) with every feature; clustering needs at least {MIN_PATIENTS}"
             + (f" (left out, {len(excluded)} in all: {why})" if why else "")
+            + (f"; {incomplete} lack some features" if incomplete else "")
         )
 
 
