@@ -19,7 +19,7 @@ from usimg.report.index_page import index_page
 from usimg.report.label_page import label_page
 from usimg.study.manifest import read_manifest
 from usimg.study.private import Source, SubjectIds
-from usimg.study.protocol import parse
+from usimg.study.protocol_file import parse
 
 SUBJECTS = SubjectIds({"als1": "A01"}, b"key")
 ARMS = parse(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.extract.test_archive import run
-from usimg.extract import measure_again
-from usimg.study import outline_of, roi_of, target_of
+from usimg.extract import Labelling, extract_archive, measure_again, survey
+from usimg.study import Study, Target, outline_of, roi_of, target_of
+from usimg.study.rulings import Rulings
 from usimg.study.schema import read_parts
 
 
@@ -65,3 +66,30 @@ def test_another_usimg_lies_beside_until_it_is_chosen(extracted, monkeypatch):
     extracted.choose(held.methods[1], author="Ada")
     assert extracted.fold().rows["usimg_version"].unique().tolist() == ["99.0"]
     assert len(read_parts(extracted.automatic, geometry=False)[0]) == 4
+
+
+def test_a_protocol_that_measures_otherwise_gives_new_numbers_and_extract_has_nothing_left_to_do(
+    extracted, archive
+):
+    settings = extracted.root / "study.toml"
+    settings.write_text(settings.read_text().replace('"generic"', '"own.toml"'))
+    (extracted.root / "own.toml").write_text(
+        'name = "own"\nsegmenter = "square"\n[thickness.biceps_brachii]\nrule = "max_vertical"\n'
+    )
+    study = Study.open(extracted.root)
+    measure_again(study)
+    rows = study.fold(geometry=False).rows
+    assert set(rows["thickness_rule"]) == {"max_vertical"}
+    assert set(rows["protocol"]) == {"own"}
+    labelled = survey(archive, Labelling("biceps_brachii", subjects=study.subjects))
+    assert extract_archive(labelled, study, dry_run=True).counts["to_do"] == 0
+
+
+def test_a_scale_that_a_person_gave_is_taken_the_next_time(extracted):
+    (row, _) = extracted.fold(geometry=False).rows.to_dict("records")
+    with extracted.sitting("Ada") as sitting:
+        Rulings([]).calibrate(sitting, Target(row["scan"]), 0.2, 0.2)
+    measure_again(extracted)
+    after = extracted.fold(geometry=False).rows.set_index("outline").loc[row["outline"]]
+    assert after["thickness_mm"] == pytest.approx(2 * row["thickness_mm"])
+    assert after["calibration_source"] == "person"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
+import usimg
 from usimg.extract import Labelling, extract_scan
+from usimg.extract.frames import sharpest
 from usimg.extract.labels import recognised, side_of
 from usimg.scan import Header
 from usimg.study.manifest import Label, read_manifest
+from usimg.study.protocol_file import parse
 from usimg.study.schema import write_part
+from usimg.vision import cv2
 
 MUSCLE = Label(structure="biceps_brachii", side="left", subject="P1", visit="1")
 
@@ -62,6 +69,37 @@ def test_of_a_clip_the_middle_frame_is_measured_unless_a_person_says_another(ins
     assert only(extract_scan(path, [MUSCLE], segmenter="square"))["frame"] == 3
     chosen = Label(structure="biceps_brachii", frame=6)
     assert only(extract_scan(path, [chosen], segmenter="square"))["frame"] == 6
+
+
+def test_a_protocol_decides_frame_thickness_and_echo_region_unless_a_person_says_a_frame(
+    installed, make_dicom, archive
+):
+    path = make_dicom(archive / "clip.dcm", frames=7)
+    own = (
+        'name = "own"\nsegmenter = "square"\nframe = 1\n[echo_roi]\nmargin_mm = 0.5\ncentral_width = 0.5\n'
+        '[thickness.biceps_brachii]\nrule = "max_vertical"\n'
+    )
+    recipe = parse(own, "own.toml").recipe
+    row = only(extract_scan(path, [MUSCLE], recipe=recipe))
+    assert (row["frame"], row["method"], row["protocol"]) == (1, "square 1", "own")
+    assert (row["thickness_rule"], row["echo_rule"]) == (
+        "max_vertical",
+        "inside_fascia_0.5mm_width_0.5_depth_0-1",
+    )
+    assert only(extract_scan(path, [replace(MUSCLE, frame=5)], recipe=recipe))["frame"] == 5
+    late = parse(own.replace("frame = 1", "frame = 9"), "own.toml").recipe
+    assert "the protocol asks for frame 9" in only(extract_scan(path, [MUSCLE], recipe=late))["reason"]
+
+
+def test_the_sharpest_frame_of_a_clip_is_the_one_that_was_not_blurred(make_dicom, archive):
+    path = make_dicom(archive / "clip.dcm", frames=5)
+    ds = pydicom.dcmread(path)
+    frames = ds.pixel_array.copy()
+    for number in (0, 1, 2, 4):
+        frames[number] = cv2.GaussianBlur(frames[number], None, 2.0)
+    ds.PixelData = frames.tobytes()
+    ds.save_as(path)
+    assert sharpest(usimg.read(path)) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from usimg import anatomy
 from usimg.errors import StudyRefused
 from usimg.study.manifest import Label
-from usimg.study.protocol import load, parse
+from usimg.study.protocol_file import load, parse
 
 ARM = """\
 name = "arm"
@@ -95,3 +96,75 @@ def test_a_laboratorys_own_protocol_lies_beside_its_study(tmp_path):
     assert load("own.toml", beside=tmp_path).name == "arm"
     with pytest.raises(StudyRefused, match=r"no protocol 'none.toml'.*generic, als-nmus"):
         load("none.toml", beside=tmp_path)
+
+
+OWN = """\
+name = "own"
+segmenter = "network"
+frame = "sharpest"
+spread = 0.2
+
+[echo_roi]
+margin_mm = 1
+central_width = 0.5
+source = "our manual"
+
+[thickness."biceps brachii@mid upper arm"]
+rule = "mid_vertical"
+source = "our manual"
+
+[[measure]]
+view = "upper_arm"
+repeats = 3
+spread = 0.1
+frame = 4
+"""
+
+
+def test_a_protocol_says_how_pictures_are_measured():
+    recipe = parse(OWN, "own.toml").recipe
+    biceps = anatomy.structure("biceps_brachii")
+    assert recipe.segmenter == "network"
+    assert recipe.definitions.thickness_of(biceps, "mid_upper_arm").rule == "mid_vertical"
+    assert recipe.definitions.thickness_of(biceps, "distal_third") == biceps.thickness_at("distal_third")
+    assert recipe.definitions.echo_roi_of(biceps).rule == "inside_fascia_1mm_width_0.5_depth_0-1"
+    assert recipe.frame_of(Label(view="upper_arm")) == 4
+    assert recipe.frame_of(Label(view="anterior_thigh")) == "sharpest"
+
+
+def test_only_what_changes_numbers_changes_their_id():
+    assert load("als-nmus").recipe.definitions_id == load("generic").recipe.definitions_id == ""
+    own = parse(OWN, "own.toml").recipe.definitions_id
+    assert parse(OWN.replace("0.2", "0.3"), "own.toml").recipe.definitions_id == own
+    assert parse(OWN.replace("mid_vertical", "max_vertical"), "own.toml").recipe.definitions_id != own
+
+
+def test_too_few_repeats_and_those_that_lie_apart_are_said():
+    protocol = parse(OWN, "own.toml")
+    place = ("biceps_brachii", "", "left", "")
+    assert protocol.remarks(*place, 3, [20.0, 20.5, 21.0]) == []
+    assert protocol.remarks(*place, 2, [20.0, 23.0]) == [
+        "2 of 3 repeats",
+        "repeats spread over 14% of their mean, more than 10%",
+    ]
+    assert protocol.remarks("soleus", "", "left", "", 2, [20.0, 23.0]) == []  # 20 % elsewhere
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"sharpest"', '"best"', "own.toml line 3, frame: 'best' is not middle, sharpest"),
+        ("frame = 4", "frame = -1", "own.toml line 19, frame: -1"),
+        ("spread = 0.2", "spread = true", "own.toml line 4, spread: True"),
+        ("margin_mm = 1", "margin = 1", "own.toml line 7, margin: not known"),
+        ("central_width = 0.5", "central_width = 50", "own.toml line 8, central_width: 50"),
+        ("central_width = 0.5", "depth = [0.5, 0.2]", "own.toml line 8, depth: runs from 0.5 to 0.2"),
+        ('"mid_vertical"', '"vertical"', "own.toml line 12, rule: 'vertical'"),
+        ("biceps brachii@mid upper arm", "biceps brachii@elbow", "own.toml line 11: .*elbow"),
+        ("biceps brachii@mid upper arm", "median nerve", "own.toml line 11: a nerve is measured by area"),
+        ("[echo_roi]", "[[echo_roi]]", "own.toml line 6, echo_roi: write it as a table"),
+    ],
+)
+def test_what_is_wrong_in_a_recipe_is_named_by_its_line(old, new, said):
+    with pytest.raises(StudyRefused, match=said):
+        parse(OWN.replace(old, new), "own.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -87,6 +88,33 @@ class EchoRoi:
             return f"largest_inside_fascia_{self.margin_mm:g}mm"
         start, stop = self.depth
         return f"inside_fascia_{self.margin_mm:g}mm_width_{self.central_width:g}_depth_{start:g}-{stop:g}"
+
+
+_ECHO_RULE = re.compile(
+    r"(?:largest_)?inside_fascia_(?P<margin>[\d.e+-]+)mm"
+    r"(?:_width_(?P<width>[\d.e+-]+)_depth_(?P<start>[\d.e+-]+?)-(?P<stop>[\d.e+-]+))?"
+)
+
+
+def echo_roi_of_rule(rule: str) -> EchoRoi | None:
+    """The region that a table's ``echo_rule`` names, so that it can be drawn; None for any other text.
+
+    Examples
+    --------
+    >>> region = EchoRoi(margin_mm=0.5, central_width=0.6, depth=(0.0, 0.5))
+    >>> echo_roi_of_rule(region.rule) == region
+    True
+    """
+    if rule == "whole_outline":
+        return EchoRoi()
+    found = _ECHO_RULE.fullmatch(rule)
+    if found is None:
+        return None
+    if found["width"] is None:
+        return EchoRoi(float(found["margin"]))
+    return EchoRoi(
+        float(found["margin"]), float(found["width"]), (float(found["start"]), float(found["stop"]))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ def extract(
     workers: Annotated[
         int, typer.Option(min=0, help="Processes; one a processor when left out.", show_default=False)
     ] = 0,
-    segmenter: Annotated[str, typer.Option(help="Which outliner; packages may add some.")] = "classical",
+    segmenter: Annotated[
+        str, typer.Option(help="Which outliner; the protocol's, else the usual one, when left out.")
+    ] = "",
     method: Annotated[
         Method | None,
         typer.Option(help="new: measure all with another usimg or outliner, beside what there is."),

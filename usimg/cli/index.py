@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from usimg.extract.moved import Moved
     from usimg.study import Study
     from usimg.study.devices import Declared
+    from usimg.study.protocol import StudyProtocol
 
 LISTED = 10
 
@@ -102,13 +103,12 @@ def _study(path: Path | None, archive: Path) -> Study | None:
 def _look(archive: Path, study: Study | None, labelling: Any, gap: int) -> Index:
     from usimg.extract.index import index as look
     from usimg.study.devices import read_devices
-    from usimg.study.protocol import load
     from usimg.study.recognition import Words
 
-    protocol = load("generic")
+    protocol: StudyProtocol | None = None
     declared: tuple[Declared, ...] = ()
     if study is not None:
-        protocol = load(str(study.settings.get("protocol", "generic")), beside=study.root)
+        protocol = study.protocol
         declared = read_devices(study.root / "devices.csv")
         labelling = replace(labelling, words=Words.read(study.root / "labels.toml"))
     with err().status("looking at headers") as status:

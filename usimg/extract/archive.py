@@ -13,16 +13,16 @@ from usimg.errors import StudyRefused
 from usimg.extract.pool import outcomes
 from usimg.extract.runlog import RunLog
 from usimg.extract.running import Run, Summary, reasons_of, run_name, source_of
-from usimg.extract.scan import method_of, work_id
+from usimg.extract.scan import method_of, segmenter_of, work_id
 from usimg.extract.surveying import Survey, sha256, survey
 from usimg.extract.worker import Task
-from usimg.outline.segmenter import BUILT_IN
 from usimg.study import Study
 from usimg.study.decisions import read_decisions
 from usimg.study.delimited import write_rows
 from usimg.study.fold import newest
 from usimg.study.history import History
 from usimg.study.methods import method_name, method_that_holds, methods_of
+from usimg.study.protocol import Recipe
 from usimg.study.schema import read_parts
 from usimg.study.store import refuse_inside
 
@@ -32,7 +32,7 @@ def extract_archive(
     study: Study,
     *,
     workers: int = 2,
-    segmenter: str = BUILT_IN,
+    segmenter: str = "",
     manifest: str | Path | None = None,
     beside: bool = False,
     retry_failed: bool = False,
@@ -51,7 +51,7 @@ def extract_archive(
         Processes. A script that calls this needs ``if __name__ == "__main__":``, as every program does
         that starts processes on Windows and macOS.
     segmenter : str
-        Name of a registered segmenter.
+        Name of a registered segmenter; empty: the protocol's, else the usual one.
     manifest : path, optional
         Recorded by its hash; its labels come in with the survey.
     beside : bool
@@ -71,8 +71,8 @@ def extract_archive(
     Raises
     ------
     StudyRefused
-        The study lies inside the archive, was made by another usimg, method or weights, or its folder
-        cannot be written. Parts already written hold.
+        The study lies inside the archive, was made by another usimg, method or weights, its protocol
+        cannot be read, or its folder cannot be written. Parts already written hold.
     OutlineRefused
         No such segmenter.
 
@@ -84,6 +84,8 @@ def extract_archive(
     began = time.monotonic()
     surveyed = archive if isinstance(archive, Survey) else survey(archive)
     refuse_inside(study.root, surveyed.root)
+    recipe = study.protocol.recipe
+    segmenter = segmenter_of(recipe, segmenter)
     method = method_of(segmenter)
     maker = method_name(method, usimg.__version__)
     held = _held(study, maker)
@@ -92,7 +94,7 @@ def extract_archive(
     name = run_name()
     run = Run(study, name, held.generation + 1, held.known, RunLog(study.runs / f"{name}.log.jsonl"))
     run.problems += [("", problem) for problem in held.problems]
-    tasks = list(_new(surveyed, run, segmenter, method, retry_failed=retry_failed))
+    tasks = list(_new(surveyed, run, segmenter, recipe, retry_failed=retry_failed))
     done_before = len(surveyed.files) - len(tasks) - run.counts["failed_before"]
     run.counts.update(files=len(surveyed.files), done_before=done_before, to_do=len(tasks))
     if dry_run:
@@ -157,8 +159,9 @@ def _refuse_mixing(held: _Held, maker: str) -> None:
         )
 
 
-def _new(surveyed: Survey, run: Run, segmenter: str, method: str, *, retry_failed: bool) -> Iterator[Task]:
+def _new(surveyed: Survey, run: Run, segmenter: str, recipe: Recipe, *, retry_failed: bool) -> Iterator[Task]:
     """Tasks for what the study does not hold; a file that lies where it lay is not read through again."""
+    method = method_of(segmenter)
     met: dict[tuple[str, int, int], str] = {}
     by_uid: dict[str, set[str]] = {}
     for source in run.study.sources.all():
@@ -174,9 +177,9 @@ def _new(surveyed: Survey, run: Run, segmenter: str, method: str, *, retry_faile
         if scan and by_uid.get(file.sop_instance_uid, {scan}) - {scan}:
             run.problems.append((file.relative, "its SOP Instance UID came with another content before"))
         work, failure = run.known.get(scan, ("", ""))
-        if work == work_id(file.labels, method) and not (failure and retry_failed):
+        if work == work_id(file.labels, method, recipe) and not (failure and retry_failed):
             if failure:
                 run.counts["failed_before"] += 1
                 run.problems.append((file.relative, f"failed before: {failure} (--retry-failed tries again)"))
             continue
-        yield Task(number, file.path, file.labels, segmenter)
+        yield Task(number, file.path, file.labels, segmenter, recipe)

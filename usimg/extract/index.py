@@ -21,7 +21,8 @@ from usimg.study.alike import Alike, Patient, alike
 from usimg.study.delimited import day
 from usimg.study.devices import Combination, Declared, Settings, combinations, settings_of
 from usimg.study.manifest import Label
-from usimg.study.protocol import StudyProtocol, load
+from usimg.study.protocol import StudyProtocol
+from usimg.study.protocol_file import load
 from usimg.study.recognition import Proposal, by_file_name, by_order
 
 # Visits of one patient that lie closer are shown: one visit over two days, or a date typed wrongly.

@@ -95,7 +95,7 @@ def alone(task: Task, seconds: float) -> ScanRows:
         process.kill()
         process.join()
         ours.close()
-    return crashed(task.path, task.labels, reason, segmenter=task.segmenter)
+    return crashed(task.path, task.labels, reason, segmenter=task.segmenter, recipe=task.recipe)
 
 
 def _exit(code: int | None) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import usimg
-from usimg import anatomy
 from usimg.errors import UsimgError
 from usimg.extract.runlog import RunLog
 from usimg.extract.running import Run, Summary, run_name
-from usimg.extract.scan import Row
+from usimg.extract.scan import Row, measured_by
 from usimg.measurement import measure
 from usimg.opening import read
 from usimg.roi import Roi
@@ -22,8 +21,10 @@ from usimg.study import Study
 from usimg.study.decisions import Decision, read_decisions
 from usimg.study.fold import REMEASURED, automatic_rows, newest
 from usimg.study.history import History
+from usimg.study.labelled import Decided, decided
 from usimg.study.methods import SEPARATOR, method_that_holds, methods_of
 from usimg.study.private import short
+from usimg.study.protocol import Recipe
 from usimg.study.schema import features_of, plain, roi_of
 
 # A scale that is not in the file is in the row: the manifest, a ruler or a person gave it.
@@ -51,7 +52,9 @@ def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | No
     began = time.monotonic()
     automatic, problems = automatic_rows(study, geometry=True)
     decisions, torn = read_decisions(study.people)
-    method, disagreements = method_that_holds(methods_of(automatic), History(decisions).others())
+    others = History(decisions).others()
+    by = _By(study.protocol.recipe, decided(others))
+    method, disagreements = method_that_holds(methods_of(automatic), others)
     held = newest(automatic, method)
     by_scan: dict[str, list[Row]] = defaultdict(list)
     for record in held.to_dict("records"):
@@ -63,14 +66,14 @@ def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | No
     generation = int(automatic["generation"].max()) if len(automatic) else 0
     name = run_name()
     run = Run(study, name, generation + 1, {}, RunLog(study.runs / f"{name}.log.jsonl"))
-    run.problems += [("", problem) for problem in (*problems, *torn, *disagreements)]
+    run.problems += [("", problem) for problem in (*problems, *torn, *disagreements, *by.said.problems)]
     study.bring_forward()
     segmenter = method.partition(SEPARATOR)[0]
     scans = sorted({*by_scan, *drawn})
     stopped = False
     try:
         for done, scan in enumerate(scans, start=1):
-            _one_scan(run, scan, by_scan[scan], drawn[scan], segmenter)
+            _one_scan(run, scan, by_scan[scan], drawn[scan], segmenter, by)
             if on_scan is not None:
                 on_scan(done, len(scans), run.counts["failed_scans"])
     except KeyboardInterrupt:
@@ -83,7 +86,15 @@ def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | No
     return Summary(name, dict(run.counts), seconds, run.problems, stopped)
 
 
-def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segmenter: str) -> None:
+@dataclass(frozen=True)
+class _By:
+    """What numbers are measured by now."""
+
+    recipe: Recipe
+    said: Decided
+
+
+def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segmenter: str, by: _By) -> None:
     run.counts["scans"] += 1
     measured = [row for row in rows if row["status"] == "measured"]
     rest = [row for row in rows if row["status"] != "measured"]
@@ -92,8 +103,8 @@ def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segme
         return
     try:
         frames = read(run.study.source_path(scan)).frames
-        again = [_measured_again(frames, row) for row in measured]
-        theirs = [_of_person(frames, decision, segmenter) for decision in drawn]
+        again = [_measured_again(frames, row, by) for row in measured]
+        theirs = [_of_person(frames, decision, segmenter, by) for decision in drawn]
     except (UsimgError, IndexError) as error:
         run.counts["failed_scans"] += 1
         run.problems.append((short(scan), f"not measured again, its numbers are the old ones: {error}"))
@@ -104,31 +115,31 @@ def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segme
     run.log.line("scan", scan=short(scan), measured=len(again) + len(theirs))
 
 
-def _measured_again(frames: Iterable[Frame], row: Row) -> Row:
-    frame = tuple(frames)[row["frame"] or 0]
-    return row | _features(frame, roi_of(row), row)
+def _measured_again(frames: Sequence[Frame], row: Row, by: _By) -> Row:
+    fields = _features(frames[row["frame"] or 0], roi_of(row), row, by)
+    return row | fields | {"work": measured_by(str(row.get("work") or ""), by.recipe)}
 
 
-def _of_person(frames: Iterable[Frame], decision: Decision, segmenter: str) -> Row:
+def _of_person(frames: Sequence[Frame], decision: Decision, segmenter: str, by: _By) -> Row:
     values: dict[str, Any] = {**decision.content["values"], **decision.content["outline"]}
     target = decision.target.as_dict()
     row = values | target
-    frame = tuple(frames)[decision.target.frame]
-    fields = _features(frame, roi_of(row), row)
+    fields = _features(frames[decision.target.frame], roi_of(row), row, by)
     return target | fields | {"outline": decision.id, "status": REMEASURED, "method": segmenter}
 
 
-def _features(frame: Frame, roi: Roi, row: Row) -> Row:
-    if row.get("calibration_source") in BROUGHT and row.get("row_mm") and row.get("col_mm"):
-        scale = Calibration(row["row_mm"], row["col_mm"], row["calibration_source"], region=roi.region)
-        frame = frame.with_calibration(scale)
-    if roi.upper is None and roi.trace_rule == "inner_edges" and row.get("csa_px2") is not None:
-        # The row says how it was measured: a closed polygon, not edges followed as far as they were seen.
-        roi = replace(roi, trace_rule="")
+def _features(frame: Frame, roi: Roi, row: Row, by: _By) -> Row:
+    scale = by.said.scale(str(row["scan"]), roi.region)
+    if scale is not None:
+        frame = frame.with_calibration(Calibration(*scale, "person", region=roi.region))
+    elif row.get("calibration_source") in BROUGHT and row.get("row_mm") and row.get("col_mm"):
+        given = Calibration(row["row_mm"], row["col_mm"], row["calibration_source"], region=roi.region)
+        frame = frame.with_calibration(given)
     pixels = frame.pixels
-    return features_of(measure(frame, [roi]).iloc[0].to_dict()) | {
+    definitions = by.recipe.definitions
+    return features_of(measure(frame, [roi], protocol=definitions).iloc[0].to_dict()) | {
         "decoder": pixels.decoder,
         "grey_rule": pixels.grey_rule,
-        "protocol": anatomy.generic_protocol().name,
+        "protocol": definitions.name,
         "usimg_version": usimg.__version__,
     }

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from typing import Any
 
 import usimg
-from usimg import anatomy
 from usimg.errors import StudyRefused
 from usimg.extract.runlog import RunLog
 from usimg.extract.scan import Row, ScanRows
@@ -125,7 +124,8 @@ class Run:
             "seconds": round(seconds, 1),
             "usimg_version": usimg.__version__,
             "method": method,
-            "protocol": anatomy.generic_protocol().name,
+            "protocol": self.study.protocol.name,
+            "protocol_hash": self.study.protocol.id[:12],
             "parameters": parameters,
             "counts": dict(sorted(self.counts.items())),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},

@@ -10,22 +10,24 @@ from typing import Any
 import usimg
 from usimg import anatomy
 from usimg.errors import UsimgError
+from usimg.extract.frames import chosen_frame
 from usimg.extract.surveying import sha256
 from usimg.measurement import measure
 from usimg.opening import read
 from usimg.outline import segment
 from usimg.outline.segmenter import BUILT_IN, get
 from usimg.roi import Roi
-from usimg.scan import Calibration, Frame, Header, Scan
+from usimg.scan import Header, Scan
 from usimg.study.canonical import content_id
 from usimg.study.decisions import Target
 from usimg.study.manifest import Label
-from usimg.study.schema import features_of, outline_id, outline_of
+from usimg.study.protocol import Recipe
+from usimg.study.schema import LEFT_OUT, features_of, outline_id, outline_of
 
 # Kinds of picture on which depth is depth and grey is tissue; colour lies over a B-mode picture.
 MEASURABLE = ("b_mode", "colour_doppler")
+USUAL = Recipe()
 Row = dict[str, Any]
-_GIVEN = {"given": "given in the manifest", "person": "given by a person in the viewer"}
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,44 @@ class ScanRows:
         return any(row["status"] == "failed" for row in self.rows)
 
 
+def segmenter_of(recipe: Recipe, named: str = "") -> str:
+    """Which outliner is used: the one that is named, else the protocol's, else the usual one."""
+    return named or recipe.segmenter or BUILT_IN
+
+
 def method_of(segmenter: str = BUILT_IN) -> str:
     """Name and version of a segmenter, as rows and runs keep it; raises `OutlineRefused`."""
     one = get(segmenter)
     return f"{one.name} {one.version}"
 
 
-def work_id(labels: Iterable[Label], method: str) -> str:
-    """Hash of what is asked of a scan: a run does again only what was asked otherwise before."""
+def work_id(labels: Iterable[Label], method: str, recipe: Recipe = USUAL) -> str:
+    """Hash of what is asked of a scan: a run does again only what was asked otherwise before.
+
+    What only changes the numbers of an outline stands apart at its end, for measuring it again
+    (`usimg.extract.remeasure`) answers that.
+    """
+    labels = tuple(labels)
     asked = [asdict(label) for label in labels]
     for label in asked:
         # What came later and says nothing is left out, or every scan of an older study would be done again.
         if label["scale_source"] == "given":
             del label["scale_source"]
-    return content_id({"labels": asked, "method": method})
+    content: dict[str, Any] = {"labels": asked, "method": method}
+    frames = [recipe.frame_of(label) for label in labels if label.frame is None and not label.exclude]
+    if any(rule != "middle" for rule in frames):
+        content["frames"] = frames
+    return measured_by(content_id(content), recipe)
 
 
-def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = BUILT_IN) -> ScanRows:
+def measured_by(work: str, recipe: Recipe) -> str:
+    """The same work with the numbers of this recipe."""
+    return ".".join(filter(None, (work.partition(".")[0], recipe.definitions_id)))
+
+
+def extract_scan(
+    path: str | Path, labels: Iterable[Label], *, segmenter: str = "", recipe: Recipe = USUAL
+) -> ScanRows:
     """Outline and measure what the labels say the scan shows.
 
     Errors of the file become rows with status ``failed`` and a reason; only what is wrong with the
@@ -80,7 +103,9 @@ def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = 
     labels : iterable of Label
         One picture each; a view yields several structures. Subjects are study ids.
     segmenter : str
-        Name of a registered segmenter.
+        Name of a registered segmenter; empty: the recipe's.
+    recipe : Recipe
+        A protocol's (`usimg.study.Study.protocol`): definitions, frame of a clip, outliner.
 
     Raises
     ------
@@ -91,11 +116,12 @@ def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = 
     """
     path = Path(path)
     labels = tuple(labels)
+    segmenter = segmenter_of(recipe, segmenter)
     common: Row = {
         "method": method_of(segmenter),
         "usimg_version": usimg.__version__,
-        "protocol": anatomy.generic_protocol().name,
-        "work": work_id(labels, method_of(segmenter)),
+        "protocol": recipe.definitions.name,
+        "work": work_id(labels, method_of(segmenter), recipe),
     }
     scan: Scan | None = None
     rows: list[Row] = [_left_out(label) for label in labels if label.exclude]
@@ -115,7 +141,7 @@ def extract_scan(path: str | Path, labels: Iterable[Label], *, segmenter: str = 
         common |= {"device": device_of(scan.header)}
         for label in labels:
             try:
-                rows += _rows_of_label(scan, label, segmenter)
+                rows += _rows_of_label(scan, label, segmenter, recipe)
             except UsimgError as error:
                 problems.append(str(error))
                 rows.append(_failed(label, _without_names(error, path)))
@@ -135,20 +161,22 @@ def device_of(header: Header) -> str:
     return " | ".join(" ".join(part.split()) for part in parts if part and part.strip())
 
 
-def crashed(path: str | Path, labels: Iterable[Label], reason: str, *, segmenter: str = BUILT_IN) -> ScanRows:
+def crashed(
+    path: str | Path, labels: Iterable[Label], reason: str, *, segmenter: str = "", recipe: Recipe = USUAL
+) -> ScanRows:
     """Rows of a scan that took its process down; the file's bytes are all that is known of it."""
     labels = tuple(labels)
-    method = method_of(segmenter)
-    common = {"scan": identity_of(path), "method": method, "work": work_id(labels, method)}
+    method = method_of(segmenter_of(recipe, segmenter))
+    common = {"scan": identity_of(path), "method": method, "work": work_id(labels, method, recipe)}
     common["usimg_version"] = usimg.__version__
     rows = [_with_id(_failed(label, reason) | common) for label in labels]
     return ScanRows(common["scan"], rows, f"{Path(path).name}: {reason}")
 
 
-def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
+def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> list[Row]:
     if not label.says_what:
         return [_failed(label, "nothing says which structure it shows; label it in a manifest")]
-    frame = _frame(scan, label)
+    frame = chosen_frame(scan, label, recipe.frame_of(label))
     kind = frame.kind
     if kind.name not in MEASURABLE:
         shown = kind.name.replace("_", " ")
@@ -158,6 +186,7 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
         label.view or label.structure,
         plane=label.plane or None,
         site=label.site or None,
+        protocol=recipe.definitions,
         segmenter=segmenter,
     )
     pixels = frame.pixels
@@ -175,7 +204,8 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
         best = next(drawn, None)
         if best is not None:
             chosen[structure] = replace(best, site=site, side=label.side)
-    measured = dict(zip(chosen, measure(frame, list(chosen.values())).to_dict("records"), strict=True))
+    table = measure(frame, list(chosen.values()), protocol=recipe.definitions)
+    measured = dict(zip(chosen, table.to_dict("records"), strict=True))
     rows: list[Row] = []
     for structure, site in asked:
         if structure in chosen:
@@ -186,29 +216,6 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str) -> list[Row]:
             row = {"status": "empty", "reason": _not_found(found, structure)}
         rows.append(_identity(label) | row | {"structure": structure, "site": site} | seen)
     return rows
-
-
-def _frame(scan: Scan, label: Label) -> Frame:
-    """The frame a label is about, the middle one when it does not say, with the scale it gives."""
-    index = len(scan.frames) // 2 if label.frame is None else label.frame
-    if not 0 <= index < len(scan.frames):
-        raise UsimgError(
-            f"{scan.name}: the manifest asks for frame {index}; the file has {len(scan.frames)}, from 0"
-        )
-    frame = scan.frames[index]
-    if label.region is not None and label.region not in {region.index for region in frame.regions}:
-        raise UsimgError(
-            f"{scan.name}: the manifest asks for region {label.region}; the file has"
-            f" {[region.index for region in frame.regions] or 'none'}"
-        )
-    if label.spacing is None:
-        return frame
-    row_mm, col_mm = label.spacing
-    return frame.with_calibration(
-        Calibration(
-            row_mm, col_mm, label.scale_source, region=label.region, detail=_GIVEN[label.scale_source]
-        )
-    )
 
 
 def _asked(label: Label) -> list[tuple[str, str]]:
@@ -249,7 +256,7 @@ def _left_out(label: Label) -> Row:
     why = label.reason or "no reason given"
     return _identity(label) | {
         "status": "empty",
-        "reason": f"left out by a person: {why}",
+        "reason": f"{LEFT_OUT}: {why}",
         "frame": label.frame,
     }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from usimg.extract.scan import ScanRows
     from usimg.study.manifest import Label
+    from usimg.study.protocol import Recipe
 
 # BLAS, OpenMP and OpenCV would each start a thread a core in every worker.
 ONE_THREAD = {
@@ -38,6 +39,7 @@ class Task:
     path: str
     labels: tuple[Label, ...]
     segmenter: str
+    recipe: Recipe
 
 
 def start() -> None:
@@ -60,13 +62,13 @@ def run(task: Task) -> ScanRows:
     from usimg.extract.scan import crashed, extract_scan  # noqa: PLC0415  as in `start`
 
     try:
-        return extract_scan(task.path, task.labels, segmenter=task.segmenter)
+        return extract_scan(task.path, task.labels, segmenter=task.segmenter, recipe=task.recipe)
     except Exception as error:  # noqa: BLE001  a fault in usimg must not stop an archive of ten thousand
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
         where = f"{Path(ours[-1].filename).name} line {ours[-1].lineno}"
         reason = f"a fault in usimg ({type(error).__name__} in {where}); please report it"
-        return crashed(task.path, task.labels, reason, segmenter=task.segmenter)
+        return crashed(task.path, task.labels, reason, segmenter=task.segmenter, recipe=task.recipe)
 
 
 def run_alone(task: Task, answer: multiprocessing.connection.Connection) -> None:

@@ -27,6 +27,8 @@ from usimg.scan import Calibration, Frame
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+# The contour of a layer between two edges, and of one that was closed at its ends.
+FOLLOWED, CLOSED = "inner_edges", "inner_edges_closed"
 # An outline that winds about more of its area than this twice or backwards has no area worth the name.
 _MOST_DOUBTFUL = 0.01
 # An outline that loses more of its area than this at the picture's border is not all there.
@@ -122,7 +124,7 @@ def _begin(frame: Frame, roi: Roi, structure: Structure) -> _Item:
         "side": roi.side,
         "plane": roi.plane,
         "region": roi.region,
-        "trace_rule": (roi.trace_rule or structure.trace_rule) if roi.polygons else "",
+        "trace_rule": _traced(roi, structure),
         "definition_verified": evidence.verified,
         "definition_source": evidence.source,
         "method": roi.method,
@@ -154,6 +156,18 @@ def _begin(frame: Frame, roi: Roi, structure: Structure) -> _Item:
     _clip(item, frame.shape)
     row["n_parts"] = len(item.polygons)
     return item
+
+
+def _traced(roi: Roi, structure: Structure) -> str:
+    """Which contour it is. A layer that somebody closed is another than one between followed edges.
+
+    The first is a section with an area wherever it ends; the second ends where its edges were no longer
+    seen. Whoever reads the outline back tells them apart by this rule.
+    """
+    if not roi.polygons:
+        return ""
+    closed = structure.trace_rule == FOLLOWED and roi.upper is None
+    return roi.trace_rule or (CLOSED if closed else structure.trace_rule)
 
 
 def _points(roi: Roi) -> FloatArray:
@@ -268,7 +282,7 @@ def _open_layer(item: _Item, scan_area: Mask) -> str:
     if edges.is_cut(*item.layer, scan_area, item.box):
         return "the layer is cut by the edge of the field"
     # Between edges that were followed as far as they were seen, the ends are no border of the muscle.
-    followed = item.roi.upper is not None or item.roi.trace_rule == "inner_edges"
+    followed = item.roi.upper is not None or item.roi.trace_rule == FOLLOWED
     if followed and is_open(*item.layer):
         return "the layer is open at its ends, where its edges were no longer seen"
     return ""

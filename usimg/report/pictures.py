@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from usimg import anatomy
-from usimg.errors import AnatomyUnknown, OutlineRefused, UsimgError
-from usimg.measurement.echo_roi import echo_region
+from usimg.errors import OutlineRefused, UsimgError
 from usimg.opening import read
 from usimg.report.content import Measurement, Tile
-from usimg.report.drawing import PAGE_SIDE_PX, Crop, FloatArray, Shape, colour_of, crop
+from usimg.report.drawing import PAGE_SIDE_PX, Crop, Shape, colour_of, crop
+from usimg.report.stills import echo_region_of
 from usimg.study import roi_of
 from usimg.study.private import short
 
 if TYPE_CHECKING:
-    from usimg.roi import Roi
     from usimg.scan import Frame
     from usimg.study import Study
 
@@ -62,7 +60,7 @@ class Pictures:
         shape = Shape(
             polygons=roi.polygons,
             line=roi.line,
-            echo_region=_echo_region(row, roi) if measurement.echo_intensity_protocol is not None else (),
+            echo_region=echo_region_of(row, roi) if measurement.echo_intensity_protocol is not None else (),
             colour=colour_of(measurement.kind),
         )
         return replace(measurement, shape=shape)
@@ -104,18 +102,3 @@ def _depth(measurement: Measurement) -> tuple[bool, float, str]:
     rows = [points[:, 0].mean() for points, _ in shape.chains] if shape is not None else []
     depth = float(min(rows, default=math.inf))
     return (measurement.kind == "combined", depth, measurement.label)
-
-
-def _echo_region(row: dict[str, object], roi: Roi) -> tuple[FloatArray, ...]:
-    """The protocol's region of a row, when it is apart from the outline and the one that was measured."""
-    row_mm, col_mm = row.get("row_mm"), row.get("col_mm")
-    try:
-        region = anatomy.generic_protocol().echo_roi_of(anatomy.structure(roi.structure), roi.site)
-        if region.is_whole or region.rule != row.get("echo_rule"):
-            return ()
-        if not isinstance(row_mm, float) or not isinstance(col_mm, float) or math.isnan(row_mm + col_mm):
-            return ()
-        edges = None if roi.upper is None or roi.lower is None else (roi.upper, roi.lower)
-        return echo_region(roi.polygons, region, (row_mm, col_mm), edges=edges)
-    except (AnatomyUnknown, OutlineRefused):
-        return ()

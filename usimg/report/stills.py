@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from usimg.anatomy.structures import echo_roi_of_rule
 from usimg.errors import OutlineRefused, UsimgError
+from usimg.measurement.echo_roi import echo_region
 from usimg.measurement.thickness import edges_of, overlap, rows_at, thickness_profile
 from usimg.opening import read
 from usimg.report.drawing import (
@@ -112,6 +114,9 @@ def _shapes(frame: Frame, row: Row, *, with_lines: bool) -> list[tuple[Shape, bo
     shapes = [(Shape(polygons=roi.polygons, line=roi.line, colour=colour_of(kind)), False)]
     if with_lines:
         shapes += [(Shape(line=line, colour=OTHER), False) for line in thickness_lines(row, roi)]
+        echo = echo_region_of(row, roi)
+        if echo:
+            shapes.append((Shape(polygons=echo, colour=colour_of(kind)), True))
         box = _region_box(frame, row)
         if box is not None:
             r0, c0, r1, c1 = (float(edge) for edge in box)
@@ -144,6 +149,21 @@ def thickness_lines(row: Row, roi: Roi) -> list[FloatArray]:
         at = np.linspace(first, last, LINES_OF_A_MEAN + 2)[1:-1]
     top, bottom = rows_at(upper, at), rows_at(lower, at)
     return [np.array([[t, c], [b, c]]) for t, b, c in zip(top, bottom, at, strict=True)]
+
+
+def echo_region_of(row: Row, roi: Roi) -> tuple[FloatArray, ...]:
+    """The region over which a row's echo intensity by protocol was taken, when it is not the whole outline.
+
+    The row's own rule says which: a protocol may have changed since.
+    """
+    region, spacing = echo_roi_of_rule(str(plain(row.get("echo_rule")) or "")), _spacing(row)
+    if region is None or region.is_whole or (region.margin_mm > 0.0 and spacing is None):
+        return ()
+    edges = None if roi.upper is None or roi.lower is None else (roi.upper, roi.lower)
+    try:
+        return echo_region(roi.polygons, region, spacing, edges=edges)
+    except OutlineRefused:
+        return ()
 
 
 def _roi(row: Row) -> Roi | None:

@@ -20,6 +20,7 @@ from usimg.study.methods import made_by, method_that_holds, methods_of
 from usimg.study.schema import (
     FEATURES,
     GEOMETRY,
+    LEFT_OUT,
     MEASURED,
     SCHEMA,
     SINCE_VERSION_2,
@@ -177,7 +178,10 @@ def _decided(
             if at is not None and reading.arm == "":
                 heads[at] = list(reading.heads)
             continue
-        if at is None and reading.saw_automatic and by_scan[target.scan]:
+        neighbours = [row for _, row in by_scan[target.scan]]
+        if at is None and neighbours and all(_is_left_out(row) for row in neighbours):
+            continue  # the picture was excluded since: that holds, whoever accepted it before
+        if at is None and reading.saw_automatic and neighbours:
             decided["state"] = "moved"
         elif at is not None and reading.arm in OPEN_ARMS:
             replaced.append(at)
@@ -246,6 +250,10 @@ def _drawn(decision: Decision, row: Row, by_id: Mapping[str, Row]) -> Row:
         "flags": list(values.get("flags") or []),
         "reason": str(values.get("reason") or ""),
     }
+
+
+def _is_left_out(row: Row) -> bool:
+    return row["status"] == "empty" and str(plain(row["reason"]) or "").startswith(LEFT_OUT)
 
 
 def _beside(neighbours: list[tuple[int, Row]], reading: Reading) -> Row:

@@ -127,6 +127,8 @@ MEASURED = (
 )
 # Columns that came with schema version 2. Parts of version 1 lack them and are read with nulls there.
 SINCE_VERSION_2 = ("muscle_state", "posture", "session", "operator")
+# How the reason of a row begins that a person excluded in a manifest or label.
+LEFT_OUT = "left out by a person"
 TARGET = ("scan", "frame", "region", "structure", "site", "side", "repeat")
 
 # Ids ignore differences below a thousandth of a pixel: machines agree to 1e-6 px, not to the last bit.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from usimg.study.fold import Fold
+    from usimg.study.protocol import StudyProtocol
 
 # 2: muscle_state, posture, session and operator of a row; more than one method side by side.
 SCHEMA_VERSION = 2
@@ -180,6 +181,19 @@ class Study:
     def subjects(self) -> SubjectIds:
         """Who is called what: ``private/subjects.csv`` and the study's key."""
         return SubjectIds.load(self.private)
+
+    @cached_property
+    def protocol(self) -> StudyProtocol:
+        """What is scanned at each visit and how it is measured: the protocol that ``study.toml`` names.
+
+        Raises
+        ------
+        StudyRefused
+            No such protocol, or something in it is not understood; the message names the line.
+        """
+        from usimg.study.protocol_file import load  # noqa: PLC0415  the anatomy list, when it is asked
+
+        return load(str(self.settings.get("protocol", "generic")), beside=self.root)
 
     @property
     def sources(self) -> Sources:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from usimg.study.decisions import ADJUDICATED
-from usimg.study.schema import TARGET
+from usimg.study.schema import LEFT_OUT, TARGET
 from usimg.study.values import measurement_ids, value_id
 
 # Design: trusted is a probability of at least one half, and validated.
@@ -104,6 +104,8 @@ def counted(
     leave_out(state == "rejected", "rejected")
     leave_out(state == "draft", "drawn, not yet accepted")
     leave_out(state == "moved", "the picture's label was changed after it was accepted; accept it again")
+    left_out = rows["reason"].fillna("").str.startswith(LEFT_OUT).to_numpy(dtype=bool)
+    leave_out((state == "empty") & left_out, LEFT_OUT)
     leave_out(state.isin(["empty", "failed"]), "no outline")
     leave_out(automatic & (confidence < TRUSTED), f"automatic, confidence under {TRUSTED}")
     if not include_unvalidated:
