@@ -110,7 +110,7 @@ def fold(study: Study, *, geometry: bool = True) -> Fold:
     readings, others = history.readings(), history.others()
     methods = methods_of(automatic)
     method, disagreements = method_that_holds(methods, others)
-    rows = _untouched(newest(automatic, method))
+    rows = untouched(newest(automatic, method))
     if readings:
         rows = _decided(rows, _in_force(automatic, method), readings, decisions)
     return Fold(rows, readings, others, problems + torn + disagreements, methods, method)
@@ -145,7 +145,8 @@ def _in_force(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
     return order.sort_values(["_holds", "generation", "run"], kind="stable").drop(columns="_holds")
 
 
-def _untouched(rows: pd.DataFrame) -> pd.DataFrame:
+def untouched(rows: pd.DataFrame) -> pd.DataFrame:
+    """Automatic rows as the fold shows them where nobody decided anything."""
     text = pd.Series("", index=rows.index, dtype="string")
     state = rows["status"].replace("measured", "automatic")
     heads = pd.Series([[outline] for outline in rows["outline"]], index=rows.index, dtype=object)

@@ -1,0 +1,91 @@
+"""Rows and facts out of a study: what counts now, what each patient was scanned with, and who they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from usimg.errors import StudyRefused
+from usimg.study.subjects import covariates, read_people
+
+if TYPE_CHECKING:
+    from usimg.study import Study
+
+# What people did to the outlines: as it counts; only what a person accepted or corrected; what usimg
+# found before anybody looked.
+AS_IT_COUNTS, PEOPLE_ONLY, AUTOMATIC_ONLY = "as it counts", "people only", "automatic only"
+_KEY = ["subject", "visit"]
+
+
+def rows_of(study: Study, *, include_unvalidated: bool = False, outlines: str = AS_IT_COUNTS) -> pd.DataFrame:
+    """One row per patient and visit (`usimg.study.tables.wide`).
+
+    Parameters
+    ----------
+    study : Study
+    include_unvalidated : bool
+        Let automatic outlines count that nobody validated.
+    outlines : str
+        ``"as it counts"``, ``"people only"`` or ``"automatic only"``.
+    """
+    from usimg.study.fold import automatic_rows, newest, untouched  # noqa: PLC0415  pyarrow, when needed
+    from usimg.study.tables import counted, wide  # noqa: PLC0415
+
+    if outlines == AUTOMATIC_ONLY:
+        held, _ = automatic_rows(study, geometry=False)
+        rows = untouched(newest(held, study.fold(geometry=False).method))
+        return wide(counted(rows, include_unvalidated=include_unvalidated)).table
+    rows = study.current(include_unvalidated=include_unvalidated)
+    if outlines == PEOPLE_ONLY:
+        rows.loc[rows["state"] == "automatic", "counts"] = False
+    return wide(rows).table
+
+
+def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool = False) -> pd.DataFrame:
+    """Device, settings, sex, age and height of each patient at the visit taken.
+
+    Parameters
+    ----------
+    visits : Series of str
+        By subject.
+
+    Returns
+    -------
+    DataFrame
+        By subject; a patient scanned with two devices has both, and so a key of their own.
+    """
+    rows = study.current(include_unvalidated=include_unvalidated)
+    rows = rows[rows["counts"].astype(bool)]
+    taken = rows[rows["visit"].fillna("").astype(str) == rows["subject"].map(visits).fillna("")]
+    found = pd.DataFrame(index=visits.index)
+    for name in ("device", "settings"):
+        if name in taken:
+            keys = taken[name].fillna("").astype(str).groupby(taken["subject"])
+            found[name] = keys.agg(lambda key: " + ".join(sorted(set(key) - {""}))).reindex(visits.index)
+    people = read_people(study.private / "subjects.csv")
+    known = [
+        covariates(people[subject], visit) if subject in people else {} for subject, visit in visits.items()
+    ]
+    facts = pd.DataFrame(known, index=visits.index)
+    for theirs, ours in (("sex", "sex"), ("age_years", "age"), ("height_cm", "height_cm")):
+        if theirs in facts and facts[theirs].notna().any():
+            found[ours] = facts[theirs].replace("", None)
+    if "years_since_onset" in facts and facts["years_since_onset"].notna().any():
+        found["months_since_onset"] = 12 * facts["years_since_onset"].astype(float)
+    return found
+
+
+def together(known: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """What a study knows and what a clinical table says, of which the table wins.
+
+    Raises
+    ------
+    StudyRefused
+        The table shares no patient with the study.
+    """
+    if given is None:
+        return known
+    if not given.index.isin(known.index).any():
+        raise StudyRefused("the clinical table and the study share no subject: both name them by study id")
+    return given.combine_first(known).reindex(known.index)
