@@ -15,7 +15,7 @@ from skimage.measure import label, regionprops
 
 import usimg
 from usimg.errors import FileRefused
-from usimg.outline.nerve_contour import VERTICES, area, contour
+from usimg.outline.nerve_contour import VERTICES, area, contours
 from usimg.outline.nerve_model import read_model, shipped
 from usimg.outline.nerve_network import CHANNELS, SIDE, Window, cut, shown
 from usimg.outline.rims import ellipse_polygon, inside_polygon
@@ -44,7 +44,7 @@ def disc(radius, *, count=64):
 
 
 def test_a_contour_of_a_disc_has_its_area_and_place_to_a_hundredth():
-    polygon = contour(disc(17.3), Window(100.0, 50.0, 64.0, 128.0), level=0.5)
+    (polygon,) = contours(disc(17.3), Window(100.0, 50.0, 64.0, 128.0), level=0.5)
     assert polygon.shape == (VERTICES, 2)
     assert area(polygon) == pytest.approx(np.pi * 17.3**2 * 2, rel=0.01)
     np.testing.assert_allclose(polygon.mean(axis=0), [100, 50], atol=0.05)
@@ -52,19 +52,26 @@ def test_a_contour_of_a_disc_has_its_area_and_place_to_a_hundredth():
 
 def test_a_higher_level_draws_a_smaller_contour():
     window = Window(0.0, 0.0, 64.0, 64.0)
-    assert area(contour(disc(15), window, level=0.7)) < area(contour(disc(15), window, level=0.3))
+    (small,), (large,) = (contours(disc(15), window, level=level) for level in (0.7, 0.3))
+    assert area(small) < area(large)
 
 
 def test_of_two_pieces_the_one_at_the_click_is_taken():
     share = np.maximum(np.roll(disc(6), 15, axis=1), np.roll(disc(10), -15, axis=1))
     window = Window(32.0, 32.0, 64.0, 64.0)
-    at_click = contour(share, window, level=0.5, inside=(32.0, 47.0))
+    (at_click,) = contours(share, window, level=0.5, inside=(32.0, 47.0))
     assert at_click[:, 1].mean() == pytest.approx(47, abs=0.5)
-    assert contour(share, window, level=0.5)[:, 1].mean() == pytest.approx(17, abs=0.5)
+
+
+def test_two_pieces_are_two_parts_and_a_speck_is_none():
+    window = Window(32.0, 32.0, 64.0, 64.0)
+    share = np.maximum(np.roll(disc(8), 15, axis=1), np.roll(disc(10), -15, axis=1))
+    parts = contours(np.maximum(share, np.roll(disc(2), 24, axis=0)), window, level=0.5)
+    assert [part[:, 1].mean() for part in parts] == pytest.approx([17, 47], abs=0.5)
 
 
 def test_nothing_seen_is_no_contour():
-    assert contour(np.zeros((64, 64), np.float32), Window(0.0, 0.0, 9.0, 9.0), level=0.5) is None
+    assert contours(np.zeros((64, 64), np.float32), Window(0.0, 0.0, 9.0, 9.0), level=0.5) == []
 
 
 def test_what_the_network_is_shown_does_not_change_with_the_gain():

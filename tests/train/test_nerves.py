@@ -10,16 +10,26 @@ import pytest
 from PIL import Image
 
 from usimg.errors import StudyRefused
-from usimg.outline.nerve_network import BACKGROUND, CHANNELS, CLASSES, GRID, OTHER_VESSEL, SIDE, THIS
+from usimg.outline.nerve_network import (
+    BACKGROUND,
+    CHANNELS,
+    CLASSES,
+    GRID,
+    OTHER_NERVE,
+    OTHER_VESSEL,
+    SIDE,
+    THIS,
+)
+from usimg.outline.nerve_prompts import DESCRIBED
 from usimg.train.nerve_constants import Case, compare, fit_confidence
 from usimg.train.nerve_crops import Clumsiness, drawn
 from usimg.train.nerve_dataset import as_labelled, labelled, read
-from usimg.train.nerve_export import CLOSE, difference, export
+from usimg.train.nerve_export import CLOSE, difference, export, together
 from usimg.train.nerve_fit import USUAL, Drawer, batch, fit
 from usimg.train.nerve_net import build
 
 TINY = (6, 8, 10, 12, 12)
-BOXES, CLICKS = Clumsiness(clicks=0.0), Clumsiness(clicks=1.0)
+BOXES, CLICKS = Clumsiness(clicks=0.0, nothing=0.0), Clumsiness(clicks=1.0, nothing=0.0)
 
 
 def outlined(seed: int, *, shape=(220, 260)):
@@ -65,6 +75,15 @@ def test_shares_of_the_classes_sum_to_one_and_this_lies_in_the_window(clumsy):
         assert truth.shape == (CLASSES, GRID, GRID)
         np.testing.assert_allclose(truth.sum(axis=0), 1, atol=1e-5)
         assert truth[THIS].sum() > 0.02 * GRID**2
+
+
+def test_without_a_prompt_nothing_is_this_and_nerves_and_vessels_are_others():
+    one = picture(1)
+    for seed in range(8):
+        inputs, truth = drawn(one, one.outlined[0], np.random.default_rng(seed), Clumsiness(nothing=1.0))
+        assert not inputs[2:].any()
+        assert not truth[THIS].any()
+        assert truth[OTHER_NERVE].any()
 
 
 def test_the_outline_stays_with_the_grey_levels_when_the_picture_is_bent():
@@ -118,10 +137,10 @@ def test_a_part_compared_with_its_own_border_is_right():
     oval = np.column_stack(
         [(r0 + r1) / 2 + (r1 - r0) / 2 * np.sin(angle), (c0 + c1) / 2 + (c1 - c0) / 2 * np.cos(angle)]
     )
-    dice, error = compare(oval, one, part)
+    dice, error = compare([oval], one, part)
     assert dice > 0.985
     assert abs(error) < 0.03
-    assert compare(None, one, part) == (0.0, -1.0)
+    assert compare([], one, part) == (0.0, -1.0)
 
 
 def test_confidence_falls_with_what_speaks_against_an_outline():
@@ -130,17 +149,16 @@ def test_confidence_falls_with_what_speaks_against_an_outline():
     for _ in range(200):
         softness = rng.uniform(0, 1)
         error = 0.3 if rng.random() < softness else 0.02
-        described = {"softness": softness, "disagreement": rng.uniform(0, 0.1), "size_spread": 0.0}
-        cases.append(Case("box", 0.9, error, described))
+        described = dict.fromkeys(DESCRIBED, 0.0) | {"softness": softness, "off_box": rng.uniform(0, 0.1)}
+        cases.append(Case(0.9, error, described))
     table = fit_confidence(cases)
     assert table["softness"] < -2
     assert table["size_spread"] == 0
-    assert max(table[name] for name in ("softness", "disagreement", "size_spread")) <= 0
+    assert max(table[name] for name in DESCRIBED) <= 0
 
 
 def test_where_every_outline_was_right_confidence_is_high_and_not_one():
-    described = {"softness": 0.1, "disagreement": 0.0, "size_spread": 0.0}
-    table = fit_confidence([Case("box", 0.95, 0.0, described)] * 30)
+    table = fit_confidence([Case(0.95, 0.0, dict.fromkeys(DESCRIBED, 0.1))] * 30)
     assert 0.9 < 1 / (1 + np.exp(-table["intercept"])) < 1
 
 
@@ -175,8 +193,9 @@ def test_a_tiny_net_learns_ovals_in_boxes_and_runs_in_opencv_as_in_torch(torch, 
         progress=seen.append,
     )
     assert seen[-1]["box_dice"] > 0.93
-    model = export(net, tmp_path / "tiny.onnx", {"box": {"level": 0.5}})
-    assert difference(net, model) < CLOSE
+    model = export([net, build(TINY, seed=1)], tmp_path / "tiny.onnx")
+    assert model.constants["networks"]["count"] == 2
+    assert difference(together([net, build(TINY, seed=1)]), model) < CLOSE
 
 
 def test_a_run_resumed_half_way_ends_as_one_that_was_not_stopped(torch, tmp_path):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from usimg import anatomy
 from usimg.errors import OutlineRefused
@@ -32,7 +33,7 @@ def segment(
     plane: str | None = None,
     site: str | None = None,
     protocol: anatomy.Protocol | None = None,
-    seeds: Sequence[Sequence[float]] | None = None,
+    seeds: Sequence[Sequence[Any]] | None = None,
     boxes: Sequence[Sequence[float]] | None = None,
     segmenter: str | Segmenter | None = None,
 ) -> list[Roi]:
@@ -49,8 +50,9 @@ def segment(
         What is known of the picture.
     protocol : anatomy.Protocol, optional
         None means the anatomy list as it stands.
-    seeds : sequence of (row, col), optional
-        Clicks, px of the frame; one Roi each, in order.
+    seeds : sequence of (row, col) or of ((row, col), (row, col)), optional
+        Clicks, px of the frame; one Roi each, in order. A second point, anywhere on the border, gives the
+        size.
     boxes : sequence of (r0, c0, r1, c1), optional
         Boxes, px of the frame, clipped to it; one Roi each, in order, after those of ``seeds``.
     segmenter : str or Segmenter, optional
@@ -70,7 +72,7 @@ def segment(
         Prompts of a wrong form, an unknown segmenter, or one that cannot outline this structure.
     """
     found = anatomy.find(structure)
-    clicks, rectangles = as_seeds(seeds), as_boxes(boxes)
+    (clicks, edges), rectangles = as_seeds(seeds), as_boxes(boxes)
     prompted = clicks is not None or rectangles is not None
     view = found if isinstance(found, anatomy.View) else None
     targets = (
@@ -93,6 +95,7 @@ def segment(
             site=site or (view.sites.get(target.name, "") if view is not None else ""),
             protocol=protocol or anatomy.generic_protocol(),
             seeds=clicks,
+            edges=edges,
             boxes=rectangles,
         )
         if not one.can(target, request.plane):

@@ -91,12 +91,12 @@ class ClassicalSegmenter:
     def _closed(self, request: Request, prompt: Prompt) -> Roi:
         pane, kind = prompt.pane, "vessel" if request.structure.kind == "vessel" else "nerve"
         if prompt.box is None:
-            contour = rims.at_click(pane.gray, prompt.seed, kind)
+            contour = rims.at_click(pane.gray, prompt.seed, kind, edge=prompt.edge)
         else:
             contour = rims.outside_rim(pane.gray, prompt.box, kind)
-        inner = rims.inside_rim(pane.gray, contour) if kind == "nerve" else None
+        inner = (rims.inside_rim(pane.gray, contour),) if kind == "nerve" else None
         confidence = rims.confidence_of(contour, kind, prompt.kind)
-        found = Found(contour.polygon, inner, confidence)
+        found = Found((contour.polygon,), inner, confidence)
         roi = closed_outlines(pane, found, self._template(request), prompt.kind)
         if roi is None:
             return self._failed(request, f"no outline fits the picture at the {prompt.kind}", pane.region)

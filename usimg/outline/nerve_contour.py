@@ -15,14 +15,16 @@ FloatArray = NDArray[np.float32]
 # 10 to 30 corners, below which what a grid adds is noise.
 VERTICES = 96
 SMOOTHING = 0.012
+# A further piece of at least this share of the largest is a part (a bifid nerve), not a speck. Chosen here.
+LEAST_PART = 0.25
 # The grid is sampled this much finer before it is followed.
 FINER = 2
 
 
-def contour(
+def contours(
     share: FloatArray, window: Window, *, level: float, inside: tuple[float, float] | None = None
-) -> Array | None:
-    """The closed curve on which a share is ``level``, (VERTICES, 2) px; None where there is none.
+) -> list[Array]:
+    """The closed curves on which a share is ``level``, (VERTICES, 2) px each, the largest first.
 
     Parameters
     ----------
@@ -30,27 +32,32 @@ def contour(
         Of "this" in the places of the window.
     level : float
     inside : (row, col), px, optional
-        Of several pieces the one that holds this point, or else the largest.
+        The piece that holds this point is the only one, where there is such a piece.
     """
     count = share.shape[0] * FINER
     fine = cv2.resize(share, (count, count), interpolation=cv2.INTER_CUBIC)
     # A rim of nothing closes a curve that leaves the window.
     fine = np.pad(cv2.GaussianBlur(fine, (0, 0), 1.0), 2)
-    curves, _ = cv2.findContours((fine > level).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours((fine > level).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    curves = sorted((curve for curve in found if len(curve) >= 8), key=cv2.contourArea, reverse=True)
     if not curves:
-        return None
+        return []
     rows, cols = window.places(count)
     first = (float(rows[0]), float(cols[0]))
     step = (window.rows / count, window.cols / count)
-    curve = max(curves, key=cv2.contourArea)
     if inside is not None:
         at = ((inside[1] - first[1]) / step[1] + 2, (inside[0] - first[0]) / step[0] + 2)
-        curve = next((c for c in curves if cv2.pointPolygonTest(c, at, measureDist=False) >= 0), curve)
-    if len(curve) < 8:
-        return None
-    points = _onto_level(curve[:, 0, ::-1].astype(np.float64), fine, level)
-    places = smooth(evenly(points, 4 * VERTICES))[::4] - 2
-    return np.asarray(places * step + first)
+        holding = (c for c in curves if cv2.pointPolygonTest(c, at, measureDist=False) >= 0)
+        curves = [next(holding, curves[0])]
+    least = LEAST_PART * cv2.contourArea(curves[0])
+    outlines = []
+    for curve in curves:
+        if cv2.contourArea(curve) < least:
+            break
+        points = _onto_level(curve[:, 0, ::-1].astype(np.float64), fine, level)
+        places = smooth(evenly(points, 4 * VERTICES))[::4] - 2
+        outlines.append(np.asarray(places * step + first))
+    return outlines
 
 
 def _onto_level(points: Array, fine: FloatArray, level: float) -> Array:

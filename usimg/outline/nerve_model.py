@@ -1,4 +1,4 @@
-"""The trained network for nerves and vessels at a prompt, with the constants that were fitted with it."""
+"""The trained networks for nerves and vessels, with the constants that were fitted with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class NerveNetwork:
-    """A network for closed outlines at a prompt, and the constants that were fitted with it.
+    """Networks for closed outlines at a prompt, in one file, and the constants that were fitted with them.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class NerveNetwork:
         object.__setattr__(self, "_run", Runner(self.onnx))
 
     def logits(self, pictures: FloatArray) -> FloatArray:
-        """(n, CHANNELS, SIDE, SIDE) in, (n, CLASSES, GRID, GRID) out."""
+        """(n, CHANNELS, SIDE, SIDE) in, (n, networks * CLASSES, GRID, GRID) out."""
         return self._run(pictures)
 
 
@@ -58,12 +58,16 @@ def read_model(path: Path | Traversable, constants: Path | Traversable | None = 
     """
     read, numbers = read_onnx(path, constants, _parsed)
     model = NerveNetwork(read.name, read.sha256, numbers, read.onnx)
-    try_out(path, model.logits, (2, CHANNELS, SIDE, SIDE), (2, CLASSES, GRID, GRID))
+    networks = round(numbers["networks"]["count"])
+    try_out(path, model.logits, (2, CHANNELS, SIDE, SIDE), (2, networks * CLASSES, GRID, GRID))
     return model
 
 
 def _parsed(table: dict[str, Any]) -> dict[str, dict[str, float]]:
-    return {name: {key: float(value) for key, value in rows.items()} for name, rows in table.items()}
+    tables = {name: {key: float(value) for key, value in rows.items()} for name, rows in table.items()}
+    # A table without the number of networks is another kind of file.
+    _ = tables["networks"]["count"]
+    return tables
 
 
 @cache

@@ -28,6 +28,11 @@ UNIT = (np.abs(np.cos(ANGLES)) ** EXPONENT + np.abs(np.sin(ANGLES)) ** EXPONENT)
 HARMONICS = 9.0
 
 
+def superellipse_radius(down: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Radius, 1 on the superellipse that touches the box, of places given as shares of its half sides."""
+    return np.asarray((np.abs(down) ** EXPONENT + np.abs(right) ** EXPONENT) ** (1 / EXPONENT))
+
+
 @dataclass(frozen=True, slots=True)
 class PolarFrame:
     """Middle and half sides of a box, px."""

@@ -1,4 +1,4 @@
-"""The segmenter ``"nerve-network"``: nerves and vessels in a box or at a click, by a trained network."""
+"""The segmenter ``"nerve-network"``: nerves and vessels in a box or at a click, by trained networks."""
 
 from __future__ import annotations
 
@@ -74,18 +74,21 @@ class NerveSegmenter:
 
     def _found(self, prompt: Prompt, *, vessel: bool) -> Found | None:
         gray, ask = seen_gray(prompt.pane), self._model.logits
+        constants = self._model.constants[table_of(prompt.kind, vessel=vessel)]
         if prompt.box is not None:
-            constants = self._model.constants["vessel" if vessel else "box"]
-            seen = in_box(gray, prompt.box, ask, vessel=vessel, level=constants["level"])
-            spread = 0.0
+            seen = in_box(gray, prompt.box, ask, vessel=vessel, constants=constants)
         else:
-            constants = self._model.constants["click"]
-            clicked = at_click(gray, prompt.seed, ask, vessel=vessel, level=constants["level"])
-            seen, spread = (None, 0.0) if clicked is None else clicked
+            seen = at_click(gray, prompt.seed, ask, vessel=vessel, constants=constants, edge=prompt.edge)
         if seen is None:
             return None
-        inner = None if vessel else rims.inside_polygon(prompt.pane.gray, seen.polygon)
-        return Found(seen.polygon, inner, confidence(seen, spread, constants))
+        outer = tuple(seen.polygons)
+        inner = None if vessel else tuple(rims.inside_polygon(prompt.pane.gray, part) for part in outer)
+        return Found(outer, inner, confidence(seen, constants))
+
+
+def table_of(prompt: str, *, vessel: bool) -> str:
+    """Which constants go with a prompt: those of vessels were fitted in boxes only."""
+    return "vessel" if vessel else prompt
 
 
 def seen_gray(pane: Pane) -> FloatArray:
@@ -93,8 +96,8 @@ def seen_gray(pane: Pane) -> FloatArray:
     return np.where(pane.usable, pane.gray, 0.0).astype(np.float32)
 
 
-def confidence(seen: Seen, spread: float, constants: Mapping[str, float]) -> float:
+def confidence(seen: Seen, constants: Mapping[str, float]) -> float:
     """Probability that the area is right to 15 %."""
-    logit = constants["intercept"] + constants["softness"] * seen.softness
-    logit += constants["disagreement"] * seen.disagreement + constants["size_spread"] * spread
+    logit = constants["intercept"]
+    logit += sum(constants[name] * value for name, value in seen.described.items())
     return float(1 / (1 + np.exp(-logit)))

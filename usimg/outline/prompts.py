@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from usimg.outline.field import Pane
 from usimg.outline.segmenter import Box, Request, Seed, clipped, seed_fault
+
+# A border nearer to its middle than this is no outline (half of the smallest box).
+LEAST_REACH_PX = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,30 +24,45 @@ class Prompt:
         Px of the pane; None for a click.
     seed : (row, col)
         Px of the pane: the click, or the middle of the box.
+    edge : (row, col) or None
+        Px of the pane: a second point, on the border.
     """
 
     pane: Pane
     box: Box | None
     seed: Seed
+    edge: Seed | None = None
 
     @property
     def kind(self) -> str:
-        """``"box"`` or ``"click"``."""
-        return "click" if self.box is None else "box"
+        """``"box"``, ``"click"``, or ``"points"`` for a click with a second point on the border."""
+        if self.box is not None:
+            return "box"
+        return "click" if self.edge is None else "points"
 
 
 def prompts_of(request: Request, found: Sequence[Pane]) -> list[Prompt | str]:
     """Every click, then every box of a request; those of no use as the reason why."""
-    clicks = [_placed_seed(request, found, seed) for seed in request.seeds or ()]
+    seeds = request.seeds or ()
+    edges = request.edges or (None,) * len(seeds)
+    clicks = [_placed_seed(request, found, *both) for both in zip(seeds, edges, strict=True)]
     return clicks + [_placed_box(request, found, box) for box in request.boxes or ()]
 
 
-def _placed_seed(request: Request, found: Sequence[Pane], seed: Seed) -> Prompt | str:
+def _placed_seed(request: Request, found: Sequence[Pane], seed: Seed, edge: Seed | None) -> Prompt | str:
     fault = seed_fault(seed, request.frame.shape)
     pane = next((p for p in found if p.holds(*seed)), None)
     if fault or pane is None:
         return fault or "the click lies outside the picture's tissue"
-    return Prompt(pane, None, (seed[0] - pane.box[0], seed[1] - pane.box[1]))
+    r0, c0, _, _ = pane.box
+    middle = (seed[0] - r0, seed[1] - c0)
+    if edge is None:
+        return Prompt(pane, None, middle)
+    if seed_fault(edge, request.frame.shape) or not pane.holds(*edge):
+        return "the second point, on the border, lies outside the picture's tissue"
+    if math.dist(seed, edge) < LEAST_REACH_PX:
+        return f"the second point lies within {LEAST_REACH_PX:.0f} px of the first: it must lie on the border"
+    return Prompt(pane, None, middle, (edge[0] - r0, edge[1] - c0))
 
 
 def _placed_box(request: Request, found: Sequence[Pane], box: Box) -> Prompt | str:

@@ -28,6 +28,7 @@ from usimg.outline.polar import (
     closed_path,
     sample,
     smooth_contour,
+    superellipse_radius,
 )
 from usimg.outline.segmenter import Box
 
@@ -36,6 +37,10 @@ Array = NDArray[np.float64]
 # Half heights (px) and width over height of the boxes a click tries: 5 to 95 % of nerve_vessel train.
 CLICK_HALF_ROWS = tuple(float(h) for h in np.geomspace(14.0, 85.0, 8))
 CLICK_ASPECTS = (1.0, 1.5, 2.2)
+# Radius of the contour in the superellipse of its box: mean of nerve_vessel train.
+ELLIPSE = 0.92
+# How far (log) from that a box may be whose contour passes a second point: half a step of the heights.
+EDGE_SPREAD = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,21 +279,34 @@ def click_features(gray: NDArray[np.float32], box: Box, kind: str) -> Array:
     return np.array(values)
 
 
-def at_click(gray: NDArray[np.float32], seed: tuple[float, float], kind: str) -> Contour:
-    """Contour of the structure at a click, its size found by trying many."""
+def at_click(
+    gray: NDArray[np.float32],
+    seed: tuple[float, float],
+    kind: str,
+    *,
+    edge: tuple[float, float] | None = None,
+) -> Contour:
+    """Contour of the structure at a click, its size found by trying many.
+
+    With a point of its border (``edge``) only boxes whose ellipse passes there are likely.
+    """
     model = fitted(kind)
     boxes = click_boxes(seed)
     features = np.stack([click_features(gray, box, kind) for box in boxes])
     promise = ((features - model.click_mean) / model.click_scale) @ model.click_weight + model.click_intercept
-    share = np.exp(20.0 * (promise - promise.max()))
-    share /= share.sum()
     halves = np.array([((b[2] - b[0]) / 2, (b[3] - b[1]) / 2) for b in boxes])
+    score = 20.0 * promise
+    if edge is not None:
+        reach = superellipse_radius((edge[0] - seed[0]) / halves[:, 0], (edge[1] - seed[1]) / halves[:, 1])
+        score -= 0.5 * (np.log(reach / ELLIPSE) / EDGE_SPREAD) ** 2
+    share = np.exp(score - score.max())
+    share /= share.sum()
     half_rows, half_cols = np.exp(share @ np.log(halves))
     row, col = seed
     box = (row - half_rows, col - half_cols, row + half_rows, col + half_cols)
     return outside_rim(gray, box, kind)
 
 
-def ellipse_polygon(box: Box, share: float = 0.92) -> Array:
+def ellipse_polygon(box: Box, share: float = ELLIPSE) -> Array:
     """The superellipse that fills ``share`` of a box: what is drawn when the picture says nothing."""
     return PolarFrame.of_box(box).polygon(np.full(len(UNIT), share))

@@ -26,17 +26,17 @@ class Found:
 
     Attributes
     ----------
-    outer : (N, 2) array
-        Outer contour, px of the pane.
-    inner : (N, 2) array or None
-        Inner shoulder of its bright rim; None where no rim is looked for.
+    outer : tuple of (N, 2) arrays
+        Outer contour, px of the pane; one for each part.
+    inner : tuple of (N, 2) arrays or None
+        Inner shoulder of the bright rim of each part; None where no rim is looked for.
     confidence : float
     flags : tuple of str
         Reasons to look again that only the segmenter knows.
     """
 
-    outer: Array
-    inner: Array | None
+    outer: tuple[Array, ...]
+    inner: tuple[Array, ...] | None
     confidence: float
     flags: tuple[str, ...] = ()
 
@@ -52,14 +52,14 @@ def closed_outlines(pane: Pane, found: Found, template: Roi, prompt: str) -> Roi
         Its ``trace_rule`` decides: `OUTER_RULES` take the outer contour, ``"inside_rim"`` and
         ``"inside_epimysium"`` the inner one.
     prompt : str
-        ``"box"`` or ``"click"``.
+        ``"box"``, ``"click"``, ``"points"`` or ``"none"``.
     """
     confidence = found.confidence
     flags = template.flags + found.flags
     if prompt == "click":
         flags += ("the size was guessed from one click: check it, or drag a box",)
     rows, cols = pane.gray.shape
-    outer = found.outer
+    outer = np.concatenate(found.outer)
     inside = (outer >= -0.5).all(axis=1) & (outer[:, 0] <= rows - 0.5) & (outer[:, 1] <= cols - 0.5)
     if inside.mean() < 1.0 - OUTSIDE_AT_MOST:
         flags += ("the outline is cut by the border of the picture: its area is too small",)
@@ -67,13 +67,14 @@ def closed_outlines(pane: Pane, found: Found, template: Roi, prompt: str) -> Roi
     if confidence < 0.5:
         flags += ("the border is unclear here: the outline follows the box more than the picture",)
 
-    def roi(polygon: Array, rule: str) -> Roi | None:
-        held = np.clip(polygon, -0.5, np.array([rows, cols]) - 0.5)
-        if _area(held) < LEAST_AREA_PX:
+    def roi(parts: tuple[Array, ...], rule: str) -> Roi | None:
+        held = [np.clip(part, -0.5, np.array([rows, cols]) - 0.5) for part in parts]
+        held = [part for part in held if _area(part) >= LEAST_AREA_PX]
+        if not held:
             return None
         return replace(
             template,
-            polygons=(held + np.array(pane.box[:2]),),
+            polygons=tuple(part + np.array(pane.box[:2]) for part in held),
             polygon=None,
             trace_rule=rule,
             region=pane.region,
@@ -82,7 +83,7 @@ def closed_outlines(pane: Pane, found: Found, template: Roi, prompt: str) -> Roi
         )
 
     asked = template.trace_rule
-    outside = roi(outer, asked if asked in OUTER_RULES else "outside_rim")
+    outside = roi(found.outer, asked if asked in OUTER_RULES else "outside_rim")
     if found.inner is None or asked in ("lumen", "outer_border"):
         return outside
     inner = roi(found.inner, "inside_rim" if asked in OUTER_RULES else asked)

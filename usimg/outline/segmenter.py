@@ -17,6 +17,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from usimg import anatomy
 from usimg.errors import OutlineRefused
 from usimg.roi import Roi
@@ -45,6 +47,8 @@ class Request:
     protocol : anatomy.Protocol
     seeds : tuple of (row, col)
         One outline each; ``None`` when there are no clicks.
+    edges : tuple of (row, col) or None
+        A point of the border of each seed's structure, where one was given; as many as ``seeds``.
     boxes : tuple of (r0, c0, r1, c1)
         One outline each, not yet clipped; ``None`` when there are no boxes.
     """
@@ -56,6 +60,7 @@ class Request:
     site: str = ""
     protocol: anatomy.Protocol = field(default_factory=anatomy.generic_protocol)
     seeds: tuple[Seed, ...] | None = None
+    edges: tuple[Seed | None, ...] = ()
     boxes: tuple[Box, ...] | None = None
 
 
@@ -143,10 +148,25 @@ def get(name: str = BUILT_IN) -> Segmenter:
     return segmenter
 
 
-def as_seeds(seeds: Sequence[Sequence[float]] | None) -> tuple[Seed, ...] | None:
-    """Checked clicks; raises `OutlineRefused` for what is not a list of (row, col)."""
-    rows = _numbers(seeds, 2, "seeds=[(row, col), ...]")
-    return None if rows is None else tuple((r[0], r[1]) for r in rows)
+def as_seeds(seeds: Sequence[Any] | None) -> tuple[tuple[Seed, ...] | None, tuple[Seed | None, ...]]:
+    """Checked clicks, and the second point of each or None.
+
+    Raises
+    ------
+    OutlineRefused
+        Not a list of (row, col) or ((row, col), (row, col)).
+    """
+    if seeds is None:
+        return None, ()
+    form = "seeds=[(row, col), ...] or [((row, col), (row, col) on the border), ...]"
+    try:
+        pairs = [list(seed) if np.ndim(seed[0]) else [seed] for seed in seeds]
+    except (TypeError, ValueError, IndexError):
+        raise OutlineRefused(f"prompts must be given as {form}, in px of the frame") from None
+    if any(len(pair) not in (1, 2) for pair in pairs):
+        raise OutlineRefused(f"a click is one point or two: {form}")
+    points = [[(row[0], row[1]) for row in _numbers(pair, 2, form) or ()] for pair in pairs]
+    return tuple(pair[0] for pair in points), tuple(pair[1] if len(pair) > 1 else None for pair in points)
 
 
 def as_boxes(boxes: Sequence[Sequence[float]] | None) -> tuple[Box, ...] | None:

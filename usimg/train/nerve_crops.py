@@ -1,12 +1,14 @@
-"""Windows round boxes and clicks as a network in training sees them: bent, drawn anew and clumsily prompted.
+"""Windows as a network in training sees them: bent, drawn anew, and prompted clumsily or not at all.
 
 The picture is bent first, then the part's bounding box is taken from the bent mask and its sides moved as a
-hand would, then the window is cut from the original in one resampling.
+hand would, then the window is cut from the original in one resampling. A window without a prompt shows some
+stretch of a picture, in which nothing is "this".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +49,19 @@ class Clumsiness:
     window : (low, high)
         A click's window over the larger side of the box.
     clicks : float
-        Share of clicks among prompts.
+        Share of clicks among windows.
+    nothing : float
+        Share of windows without a prompt.
+    stretch : (low, high)
+        Sides of these, px.
     """
 
     box_sides: tuple[float, float] = (0.0, 0.10)
     click: float = 0.06
     window: tuple[float, float] = (1.15, 3.6)
-    clicks: float = 0.35
+    clicks: float = 0.25
+    nothing: float = 0.2
+    stretch: tuple[float, float] = (150.0, 620.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +93,13 @@ class _Bend:
 def _bend(part: Part, rng: np.random.Generator) -> _Bend:
     r0, c0, r1, c1 = part.box
     size = max(r1 - r0, c1 - c0)
-    turn = np.deg2rad(rng.normal(0, 12))
-    stretch = np.exp(rng.normal(0, 0.12, 2))
-    shear = rng.normal(0, 0.12)
+    turn = np.deg2rad(rng.normal(0, 13))
+    stretch = np.exp(rng.normal(0, 0.14, 2))
+    shear = rng.normal(0, 0.13)
     mirror = rng.choice([-1.0, 1.0])
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = matrix @ np.array([[stretch[0], shear], [0, stretch[1]]]) @ np.diag([1.0, mirror])
-    knots = rng.normal(0, 0.025 * size * (rng.random() < 0.6), (2, 10, 10)).astype(np.float32)
+    knots = rng.normal(0, 0.03 * size * (rng.random() < 0.6), (2, 10, 10)).astype(np.float32)
     middle = np.array([(r0 + r1) / 2, (c0 + c1) / 2])
     return _Bend(matrix, middle, knots, 2.0 * size)
 
@@ -131,22 +139,25 @@ def drawn(
         return None
     box, seed = found
     high, wide = box[2] - box[0], box[3] - box[1]
-    as_click = rng.random() < clumsy.clicks
-    if as_click:
+    kind = rng.random()
+    prompt: dict[str, Any] = {}
+    if kind < clumsy.nothing:
+        side = float(np.exp(rng.uniform(*np.log(clumsy.stretch))))
+        row, col = np.array(seed) + rng.uniform(-0.45, 0.45, 2) * side
+        window = Window(float(row), float(col), side, side)
+    elif kind < clumsy.nothing + clumsy.clicks:
         click = (seed[0] + rng.normal(0, clumsy.click) * high, seed[1] + rng.normal(0, clumsy.click) * wide)
         side = max(high, wide) * float(np.exp(rng.uniform(*np.log(clumsy.window))))
         window = Window(click[0], click[1], side, side)
+        prompt = {"seed": click}
     else:
         box = moved(box, rng.uniform(*clumsy.box_sides), rng)
         window = Window.of_box(box)
+        prompt = {"box": box}
     rows, cols = bend(*window.places(SIDE))
     level, there = sampled(picture, rows, cols, window.step)
-    level = changed(level, rng)
-    if as_click:
-        inputs = shown(level, there, window, seed=click, vessel=part.vessel)
-    else:
-        inputs = shown(level, there, window, box=box, vessel=part.vessel)
-    return inputs, answer(picture, part, rows, cols)
+    inputs = shown(changed(level, rng), there, window, vessel=part.vessel and bool(prompt), **prompt)
+    return inputs, answer(picture, part.number if prompt else None, rows, cols)
 
 
 def sampled(
@@ -160,15 +171,19 @@ def sampled(
     return level, there.astype(np.float32)
 
 
-def answer(picture: Labelled, part: Part, rows: FloatArray, cols: FloatArray) -> FloatArray:
-    """Shares of each class in the places of the answer, (CLASSES, GRID, GRID)."""
+def answer(picture: Labelled, this: int | None, rows: FloatArray, cols: FloatArray) -> FloatArray:
+    """Shares of each class in the places of the answer, (CLASSES, GRID, GRID).
+
+    ``this`` is the number of the part that is meant, None where none is.
+    """
     kinds = picture.kinds.copy()
     table = np.zeros((CLASSES, len(kinds)), np.float32)
     table[BACKGROUND, kinds == 0] = 1
     table[OTHER_NERVE, kinds == NERVE] = 1
     table[OTHER_VESSEL, kinds == VESSEL] = 1
-    table[:, part.number] = 0
-    table[THIS, part.number] = 1
+    if this is not None:
+        table[:, this] = 0
+        table[THIS, this] = 1
     out = np.zeros((CLASSES, GRID, GRID), np.float32)
     for k in range(1, CLASSES):
         mask = table[k][picture.parts]

@@ -103,6 +103,14 @@ def read(home: Path, splits: Sequence[str]) -> list[Labelled]:
     return found
 
 
+def folds(pictures: Sequence[Labelled], count: int, *, seed: int = 0) -> list[list[Labelled]]:
+    """The pictures in ``count`` parts of about equal numbers of groups; no group is in two of them."""
+    groups = sorted({picture.group for picture in pictures})
+    np.random.default_rng(seed).shuffle(groups)
+    part = {group: k % count for k, group in enumerate(groups)}
+    return [[picture for picture in pictures if part[picture.group] == k] for k in range(count)]
+
+
 def labelled(name: str, group: str, split: str, gray: FloatArray, mask: NDArray[np.uint8]) -> Labelled:
     """A picture with its mask taken apart."""
     numbers = np.zeros(mask.shape, np.uint8)

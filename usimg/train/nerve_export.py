@@ -1,4 +1,4 @@
-"""A trained network for nerves as an ONNX file, checked against torch before it is believed."""
+"""Trained networks for nerves as one ONNX file, checked against torch before it is believed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,21 @@ import numpy as np
 from usimg.errors import UsimgError
 from usimg.outline.nerve_model import NerveNetwork, read_model
 from usimg.outline.nerve_network import CHANNELS, SIDE
+from usimg.outline.nerve_prompts import DESCRIBED, UNFITTED
 from usimg.train.backend import require_torch
 from usimg.train.export import OPSET
+from usimg.train.nerve_constants import KINDS
 
 # Largest difference of a logit between torch and OpenCV: a thousandth of a px at a border.
 CLOSE = 1e-3
+# Before anything was fitted: as the networks say, and trusted with even odds.
+UNJUDGED = {**UNFITTED, "intercept": 0.0, **dict.fromkeys(DESCRIBED, 0.0)}
 
 
-def export(net: Any, path: Path, constants: Mapping[str, Mapping[str, float]]) -> NerveNetwork:
-    """Write ``NAME.onnx`` and ``NAME.toml``, and read them back as `usimg.segment` will.
+def export(
+    nets: Sequence[Any], path: Path, constants: Mapping[str, Mapping[str, float]] | None = None
+) -> NerveNetwork:
+    """Write networks as one ``NAME.onnx`` and ``NAME.toml``, and read them back as `usimg.segment` will.
 
     Raises
     ------
@@ -31,7 +37,7 @@ def export(net: Any, path: Path, constants: Mapping[str, Mapping[str, float]]) -
         OpenCV does not answer as torch does.
     """
     torch = require_torch()
-    net = net.eval().to("cpu", memory_format=torch.contiguous_format)
+    net = together(nets)
     buffer = io.BytesIO()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -49,7 +55,7 @@ def export(net: Any, path: Path, constants: Mapping[str, Mapping[str, float]]) -
     program.save(buffer, external_data=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())
-    write_constants(path, constants)
+    write_constants(path, len(nets), constants or dict.fromkeys(KINDS, UNJUDGED))
     model = read_model(path)
     apart = difference(net, model)
     if apart > CLOSE:
@@ -57,12 +63,32 @@ def export(net: Any, path: Path, constants: Mapping[str, Mapping[str, float]]) -
     return model
 
 
-def write_constants(path: Path, tables: Mapping[str, Mapping[str, float]]) -> None:
-    """``NAME.toml`` beside the network: its hash and the fitted constants."""
+def together(nets: Sequence[Any]) -> Any:
+    """Networks as one whose answers stand side by side, (n, networks * CLASSES, GRID, GRID)."""
+    torch = require_torch()
+    Module: Any = torch.nn.Module
+
+    class Together(Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.nets = torch.nn.ModuleList(nets)
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([net(x) for net in self.nets], dim=1)
+
+    return Together().eval().to("cpu", memory_format=torch.contiguous_format)
+
+
+def write_constants(path: Path, networks: int, tables: Mapping[str, Mapping[str, float]]) -> None:
+    """``NAME.toml`` beside the networks: their hash and number, and the fitted constants."""
     lines = [
-        "# Written with the network. level: the share at which outlines are drawn; confidence: a logistic",
-        "# model of 'the area is right to 15 %'. Fitted on val.",
+        "# Written with the networks; fitted on pictures that the network asked had not learnt from. trust,",
+        "# box, at: how the networks' answer and the place in the box are weighed; level: the share at which",
+        "# outlines are drawn; the rest: a logistic model of 'the area is right to 15 %'.",
         f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"',
+        "",
+        "[networks]",
+        f"count = {networks}",
     ]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {value:.6f}" for key, value in table.items())]

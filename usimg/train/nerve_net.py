@@ -8,7 +8,7 @@ from typing import Any
 from usimg.outline.nerve_network import CHANNELS, CLASSES
 from usimg.train.backend import require_torch
 
-WIDTHS = (16, 32, 64, 96, 112)
+WIDTHS = (16, 32, 64, 80, 96)
 
 
 def build(widths: Sequence[int] = WIDTHS, *, seed: int = 0) -> Any:
