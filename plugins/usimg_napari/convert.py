@@ -41,10 +41,9 @@ class Part:
 
 
 def parts(owner: int, roi: Roi) -> list[Part]:
-    """The shapes that show an outline; none for one without polygons."""
-    if roi.polygons:
-        return [Part(owner, with_handles(polygon)) for polygon in roi.polygons]
-    return [] if roi.line is None else [Part(owner, all_handles(roi.line), "line")]
+    """The shapes that show an outline and its caliper; none for one without either."""
+    drawn = [Part(owner, with_handles(polygon)) for polygon in roi.polygons]
+    return drawn if roi.line is None else [*drawn, Part(owner, all_handles(roi.line), "line")]
 
 
 def redrawn(roi: Roi, shapes: Sequence[Part], *, author: str) -> Roi:
@@ -65,9 +64,9 @@ def redrawn(roi: Roi, shapes: Sequence[Part], *, author: str) -> Roi:
         A part is left with fewer than three vertices.
     """
     by_hand: dict[str, Any] = {"method": f"drawn by {author}", "confidence": 1.0, "flags": ()}
-    if shapes[0].kind == "line":
-        return roi.with_polygons(line=shapes[0].handled.ring, **by_hand)
-    return roi.with_polygons(*(part.handled.ring for part in shapes), **by_hand)
+    line = next((part.handled.ring for part in shapes if part.kind == "line"), None)
+    polygons = (part.handled.ring for part in shapes if part.kind != "line")
+    return roi.with_polygons(*polygons, line=line, **by_hand)
 
 
 def same_shapes(first: Sequence[Any], second: Sequence[Any]) -> bool:

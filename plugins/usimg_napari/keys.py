@@ -71,6 +71,14 @@ KEYS = (
     Key("X", "remove_vertex", "Remove a vertex: click on it"),
     Key("O", "outline", "Outline the selected structure: drag a box round it, or click inside it"),
     Key("D", "draw", "Draw the selected outline anew: click round it, Enter ends"),
+    Key("P", "push", "Push the border: drag over it like a brush; zoom in for a finer one"),
+    Key("E", "snap", "Snap the border to the edge beside it"),
+    Key("A", "second_best", "Another outline: the second-best lines, and the next after them"),
+    Key("L", "caliper", "Caliper: drag a line, its length is the thickness"),
+    Key("Shift-L", "no_caliper", "Take the caliper away"),
+    Key("M", "add_part", "More than one part: click round another part of the nerve, Enter ends"),
+    Key("Shift-M", "remove_part", "Take the part under the mouse away"),
+    Key("K", "ghost", "Show or hide the outline of the visit before"),
     Key("Z", "pan", "Move and zoom the picture"),
     Key("Escape", "stop", "Stop drawing"),
     Key("H", "help", "Show or hide these keys", _ALL),
@@ -79,7 +87,7 @@ KEYS = (
 # Keys that napari's layers would act on, and that must not touch an outline.
 SILENCED = (
     "5", "6", "7", "Delete", "Backspace",
-    "A", "C", "E", "L", "P", "T", "Shift-L", "Shift-P", "Control-V", "Control-A",
+    "C", "T", "Shift-P", "Control-V", "Control-A",
 )  # fmt: skip
 
 SILENCE = "This key changes nothing here; H shows the keys that do"

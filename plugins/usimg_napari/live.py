@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import usimg
-from usimg import Calibration, Frame, Roi
+from usimg import Calibration, Frame, Roi, anatomy
+from usimg.errors import CalibrationRefused, OutlineRefused
+from usimg.measurement import echo_region, edges_of
 
 SHOWN = ("thickness_mm", "thickness_px", "csa_mm2", "csa_px2", "echo_intensity", "flags", "reason")
 
@@ -55,6 +57,12 @@ class Meter:
         self.frame = frame
         self._known: list[tuple[Roi, Numbers]] = []
 
+    @property
+    def depth_px(self) -> int:
+        """Rows of the picture of the tissue."""
+        regions = self.frame.tissue_regions
+        return regions[0].box[2] - regions[0].box[0] if regions else self.frame.shape[0]
+
     def calibrate(self, calibration: Calibration) -> None:
         """Take the scale that a person or a ruler found."""
         self.frame = self.frame.with_calibration(calibration)
@@ -73,6 +81,30 @@ class Meter:
         # The outlines are kept beside their numbers: an id is an outline's only while it lives.
         self._known = [(roi, known[id(roi)]) for roi in rois]
         return [numbers for _, numbers in self._known]
+
+
+def echo_outline(frame: Frame, roi: Roi) -> tuple[Any, ...]:
+    """The region whose grey levels are the echo intensity by protocol, as polygons.
+
+    Empty where it is the outline itself, and where there is none (the table's ``reason`` says why).
+    """
+    structure = anatomy.structure(roi.structure)
+    region = anatomy.generic_protocol().echo_roi_of(structure, roi.site)
+    if not roi.polygons or region.is_whole or structure.kind == "combined":
+        return ()
+    try:
+        spacing = frame.calibration_at(roi.points).spacing
+    except CalibrationRefused:
+        spacing = None
+    if spacing is None and region.margin_mm > 0.0:
+        return ()
+    try:
+        edges = (roi.upper, roi.lower) if roi.upper is not None and roi.lower is not None else None
+        if edges is None and structure.outline == "layer" and len(roi.polygons) == 1:
+            edges = edges_of(roi.polygons[0])
+        return echo_region(roi.polygons, region, spacing, edges=edges)
+    except OutlineRefused:
+        return ()
 
 
 def _read(row: dict[str, Any]) -> Numbers:

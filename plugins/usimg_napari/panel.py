@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QShowEvent
@@ -24,10 +24,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from usimg import UsimgError
+from usimg import Frame, Roi, UsimgError
 from usimg_napari import keys
 from usimg_napari.canvas import Canvas
+from usimg_napari.earlier import EarlierVisits
 from usimg_napari.review import Review, named
+from usimg_napari.tools import Tools
 from usimg_napari.worklist import SIGNS
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ REASONS = ("border not visible", "wrong plane", "muscle contracted", "cut off by
 COLUMNS = ("", "outline", "thickness", "area", "EI")
 # Holds the table of a frame with the longest names, and leaves a 1280 px screen half for the picture.
 WIDTH_PX = 340
+# What was set otherwise than at the visit before; readable on napari's dark and light.
+RED = "#e5484d"
 BUTTONS = (
     ("accept", "Accept  ⏎"),
     ("reject", "Reject …  R"),
@@ -46,6 +50,9 @@ BUTTONS = (
     ("previous", "◀ Previous  B"),
     ("next", "Next  N ▶"),
     ("outline", "Outline: box or click  O"),
+    ("push", "Push the border  P"),
+    ("snap", "Snap to the edge  E"),
+    ("second_best", "Second-best lines  A"),
     ("next_flagged", "Next flagged  ⇧-N"),
     ("grid", "Patient grid  G"),
     ("help", "Keys  H"),
@@ -76,6 +83,9 @@ class ReviewPanel(QWidget):
         self.canvas = Canvas(viewer, review, self.say)
         self.canvas.listen(self.refresh_numbers)
         review.listen(self.refresh_decisions)
+        self.tools = Tools(self.canvas)
+        self.earlier = EarlierVisits(review.desk)
+        self.canvas.ghost = self._ghost
         self.verbs = self._verbs()
         for verb, button in self.buttons.items():
             if verb in self.verbs:
@@ -103,6 +113,8 @@ class ReviewPanel(QWidget):
     def _build(self) -> None:
         self.patient, self.title, self.flags, self.message = _text(), _text(), _text(), _text()
         self.message.setObjectName("message")
+        self.settings = _text()
+        self.settings.setStyleSheet(f"color: {RED}; font-weight: bold")
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()
@@ -133,7 +145,7 @@ class ReviewPanel(QWidget):
             buttons.addWidget(button, *divmod(place, 2))
             self.buttons[verb] = button
         column = QVBoxLayout(self)
-        for widget in (self.patient, self.title, self.table, self.flags):
+        for widget in (self.patient, self.title, self.settings, self.table, self.flags):
             column.addWidget(widget)
         column.addLayout(buttons)
         for below in (self.message, self.help):
@@ -179,6 +191,8 @@ class ReviewPanel(QWidget):
         """Show where the review is and what may be done there."""
         review = self.review
         self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
+        self.settings.setText(self.earlier.warning(review.page))
+        self.settings.setVisible(bool(self.settings.text()))
         self.buttons["undo"].setEnabled(review.can_undo)
         self.buttons["redo"].setEnabled(review.can_redo)
         for verb in ("accept", "reject"):
@@ -207,10 +221,12 @@ class ReviewPanel(QWidget):
             "remove_vertex": lambda: canvas.mode("vertex_remove"),
             "outline": canvas.ask_for_box,
             "draw": lambda: canvas.mode("add_polygon"),
+            "ghost": self._turn_ghost,
             "pan": lambda: canvas.mode("pan_zoom"),
             "stop": lambda: canvas.mode("direct"),
             "help": self._turn_over,
         }
+        verbs |= self.tools.verbs()
         for grade in (1, 2, 3, 4):
             verbs[f"grade_{grade}"] = partial(review.grade, grade)
         return {name: self._saying(verb) for name, verb in (verbs | self.others).items()}
@@ -231,6 +247,17 @@ class ReviewPanel(QWidget):
     def _turn_over(self) -> None:
         """Show the keys, or put them away."""
         self.help.setVisible(self.help.isHidden())
+
+    def _ghost(self, roi: Roi, frame: Frame) -> tuple[tuple[Any, ...], str]:
+        before = self.earlier.of(self.review.page)
+        return ((), "") if before is None else (before.ghost(roi, frame), f"visit {before.visit}")
+
+    def _turn_ghost(self) -> str:
+        self.earlier.shown = not self.earlier.shown
+        self.canvas.show_guides()
+        if self.earlier.of(self.review.page) is None and self.earlier.shown:
+            return "No visit before this one shows the same"
+        return ""
 
     def _offer_reasons(self) -> None:
         button = self.buttons["reject"]

@@ -368,6 +368,8 @@ class Review:
         finally:  # a full disk half-way: what was written holds, and can be undone
             if done.decisions:
                 kept = tuple(done.after)
+                written = {one.target for one in kept}
+                outlines = tuple(one for one in outlines if one[0] in written)
                 step = Step(sentence, self.at, tuple(done.before), kept, tuple(done.decisions), outlines)
                 self._done.append(step)
                 self._undone.clear()

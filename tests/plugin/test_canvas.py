@@ -27,7 +27,7 @@ def test_two_layers_are_made_once_and_refilled(canvas, model, review):
     review.next()
     review.next()
     assert list(model.layers) == layers
-    assert [layer.name for layer in layers] == ["scan", "outlines"]
+    assert [layer.name for layer in layers] == ["scan", "guides", "outlines"]
 
 
 def test_outlines_lie_on_their_pixels_in_millimetres_where_there_is_a_scale(canvas, review):

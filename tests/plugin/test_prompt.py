@@ -9,7 +9,8 @@ from napari.components import ViewerModel
 import usimg
 from usimg.errors import OutlineRefused
 from usimg.measurement import area
-from usimg_napari.prompt import Prompt, outline_at
+from usimg_napari.drag import Drag, Wanted
+from usimg_napari.prompt import outline_at
 from usimg_napari.review import Status
 
 
@@ -64,11 +65,11 @@ def test_a_box_outside_the_picture_says_what_to_do(frame):
 def test_only_an_armed_prompt_follows_the_mouse_and_only_once(mouse_on):
     model, mouse, boxes = ViewerModel(), None, []
     outlines = model.add_shapes(ndim=2, scale=(0.1, 0.05))
-    prompt = Prompt(model, outlines, boxes.append)
+    prompt = Drag(model, outlines)
     mouse = mouse_on(outlines)
     for armed in (False, True, False):
         if armed:
-            prompt.arm()
+            prompt.arm(Wanted("rectangle", boxes.append))
         mouse.press(40, 60)
         mouse.move(50, 90)
         mouse.move(20, 100)
@@ -85,6 +86,6 @@ def test_a_refused_prompt_leaves_the_outline_and_its_status_as_they_were(canvas,
     assert said.startswith("Drag a box round left median nerve")
     mouse.press(-400, -400)
     mouse.release()
-    assert review.held[0] is before
-    assert before.status is Status.TO_DO
+    assert review.held[0].roi is before.roi
+    assert review.held[0].status is Status.TO_DO
     assert canvas.outlines.mode == "direct"
