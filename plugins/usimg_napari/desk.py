@@ -16,11 +16,14 @@ from usimg.scan import Header
 from usimg.study import Study
 from usimg.study.decisions import Decision, Sitting, Target, read_decisions
 from usimg.study.fold import Fold
+from usimg.study.manifest import Label
 from usimg.study.rulings import Rulings
 from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
+from usimg_napari.labelling import fields_of
 from usimg_napari.lazy import FrameStack
 from usimg_napari.outlines import Outlines
 from usimg_napari.pages import Brief, Held, Page, Status, Values, in_words
+from usimg_napari.tiles import Tile
 
 # The fold's words for a state, and what the person at the screen has to do about it.
 _STATUS = {
@@ -220,17 +223,24 @@ class StudyDesk:
         sitting, brief = self.sitting(author), self._briefs[target]
         decision = self.rulings.grade(sitting, self._places[target].target, **said)
         self._briefs[target] = replace(brief, **said)
-        self._written[decision.id] = lambda author: self._unsay(author, decision, target, brief)
-        return decision.id
+        return self._keep_said(decision, target, brief)
+
+    def label(self, author: str, tile: Tile, label: Label) -> str:
+        """Append what a person says a picture shows; its id."""
+        decision = self.rulings.label(self.sitting(author), tile.target, fields_of(label))
+        return self._keep_said(decision)
+
+    def not_done(self, author: str, page: Page, what: Label, reason: str) -> str:
+        """Append that something of the protocol was not scanned at a page's visit; its id."""
+        decision = self.rulings.not_done(
+            self.sitting(author), page.subject, page.visit, what.view or what.structure, reason,
+            site=what.site, side=what.side,
+        )  # fmt: skip
+        return self._keep_said(decision)
 
     def undo(self, author: str, decision: str) -> str:
         """Append a line that takes a decision of this sitting back; its id."""
         return self._written[decision](author).id
-
-    def keep(self, decision: Decision) -> str:
-        """Let a line that somebody else wrote in this sitting be undone here."""
-        self._written[decision.id] = lambda author: self._unsay(author, decision, "", None)
-        return decision.id
 
     def close(self) -> None:
         """End the sitting; every line of it is on the disk already."""
@@ -258,12 +268,17 @@ class StudyDesk:
         self._written[line.id] = lambda author: self._take_back(author, line, after, before, undone)
         return line
 
+    def _keep_said(self, decision: Decision, key: str = "", brief: Brief | None = None) -> str:
+        """Let a line beside outlines be taken back; ``brief`` holds of its target then."""
+        self._written[decision.id] = lambda author: self._unsay(author, decision, key, brief)
+        return decision.id
+
     def _unsay(self, author: str, decision: Decision, key: str, brief: Brief | None) -> Decision:
-        undone = self._briefs.get(key)
+        now = self._briefs.get(key)
         line = self.rulings.undo(self.sitting(author), decision)
         if brief is not None:
             self._briefs[key] = brief
-        self._written[line.id] = lambda author: self._unsay(author, line, key, undone)
+        self._keep_said(line, key, now)
         return line
 
 

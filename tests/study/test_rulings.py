@@ -199,3 +199,18 @@ def test_a_signature_keeps_the_rule_by_which_values_counted(study, automatic_row
     (signature,) = signatures(study, study.fold(geometry=False), "P1", "1")
     assert signature.holds
     assert signature.include_unvalidated
+
+
+def test_after_undo_and_redo_a_second_thought_still_replaces_the_first(study, row, rulings):
+    target = target_of(row)
+    with study.sitting("A. Smith") as sitting:
+        rulings.grade(sitting, target, 1)
+        second = rulings.grade(sitting, target, 2)
+        undo = rulings.undo(sitting, second)
+        assert [one.content["grade"] for one in standing(study, "grade")] == [1]
+        rulings.undo(sitting, undo)
+        assert [one.content["grade"] for one in standing(study, "grade")] == [2]
+        undo = rulings.undo(sitting, second)
+        assert [one.content["grade"] for one in standing(study, "grade")] == [1]
+        rulings.grade(sitting, target, 3)
+    assert [one.content["grade"] for one in standing(study, "grade")] == [3]

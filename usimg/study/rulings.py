@@ -32,6 +32,10 @@ class Rulings:
 
     def __init__(self, standing: Iterable[Decision]) -> None:
         self._standing = {decision.id: decision for decision in standing}
+        # What was replaced by a line, what was taken back by one, and by which line something stands again.
+        self._replaced: dict[str, list[Decision]] = {}
+        self._undone: dict[str, Decision] = {}
+        self._through: dict[str, Decision] = {}
 
     def of(self, kind: str, target: Target | None = None) -> list[Decision]:
         """What stands of a kind, about one target or all of them."""
@@ -148,10 +152,24 @@ class Rulings:
         return self._write(sitting, "not_done", target, content, earlier)
 
     def undo(self, sitting: Sitting, decision: Decision) -> Decision:
-        """Take a line back; what it had replaced stands again."""
-        line = sitting.undo(decision)
-        self._standing.pop(decision.id, None)
+        """Take a line of this screen back; what it had replaced stands again. Of an undo, that is a redo."""
+        undone = self._undone.pop(decision.id, None)
+        line = sitting.undo(self._through.pop(decision.id, decision))
+        if undone is None:
+            self._standing.pop(decision.id, None)
+            self._stand(self._replaced.get(decision.id, []), line)
+            self._undone[line.id] = decision
+        else:
+            for earlier in self._replaced.get(undone.id, []):
+                self._standing.pop(earlier.id, None)
+            self._stand([undone], line)
         return line
+
+    def _stand(self, decisions: list[Decision], line: Decision) -> None:
+        """These stand again by ``line``, which is what the next line replaces."""
+        for decision in decisions:
+            self._standing[decision.id] = decision
+            self._through[decision.id] = line
 
     def _write(
         self,
@@ -162,9 +180,11 @@ class Rulings:
         replaced: Iterable[Decision],
     ) -> Decision:
         replaced = list(replaced)
-        line = sitting.decide(kind, target, content, parents=[decision.id for decision in replaced])
+        parents = [self._through.get(decision.id, decision).id for decision in replaced]
+        line = sitting.decide(kind, target, content, parents=parents)
         for decision in replaced:
             self._standing.pop(decision.id, None)
+        self._replaced[line.id] = replaced
         self._standing[line.id] = line
         return line
 
