@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from usimg.cli import advanced, choose, cluster, export, extract, index, info, measure, merge, patient, review
+from usimg.cli import (
+    advanced,
+    agreement,
+    choose,
+    cluster,
+    export,
+    extract,
+    index,
+    info,
+    measure,
+    merge,
+    patient,
+    review,
+)
 from usimg.cli.screen import Exit, complain
 from usimg.errors import UsimgError
 
@@ -23,6 +36,7 @@ app.command("measure")(measure.measure)
 app.command("index")(index.index)
 app.command("extract")(extract.extract)
 app.command("review")(review.review)
+app.command("agreement")(agreement.agreement)
 app.command("cluster")(cluster.cluster)
 app.command("choose")(choose.choose)
 app.command("export")(export.export)

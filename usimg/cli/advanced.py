@@ -52,6 +52,28 @@ def cohort(
 
 
 @simulate.command()
+def readers(
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    *,
+    patients: Annotated[int, typer.Option(help="How many.")] = 30,
+    readers: Annotated[int, typer.Option(help="How many.")] = 2,
+    sessions: Annotated[int, typer.Option(help="Of each patient.")] = 2,
+    images: Annotated[int, typer.Option(help="Of each session.")] = 3,
+    failed: Annotated[float, typer.Option(help="Share of readings without an outline.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 0,
+) -> None:
+    """Write a reader study whose parts of the variance are known, for usimg agreement.
+
+    Example: usimg advanced simulate readers -o readers && usimg agreement readers/readers.csv
+    """
+    from usimg.simulate.readers import reader_study, write
+
+    made = reader_study(patients, readers=readers, sessions=sessions, images=images, failed=failed, seed=seed)
+    write(made, folder)
+    say(f"written: {folder} (synthetic; nothing in it was measured in a person)")
+
+
+@simulate.command()
 def archive(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) -> None:
     """Write a messy archive, what a person would write about it, and its truth.
 

@@ -21,6 +21,7 @@ from usimg.simulate.muscles import (
 )
 from usimg.simulate.nerves import median_nerve_forearm, median_nerve_wrist
 from usimg.simulate.phantom import Layer, Phantom, Section
+from usimg.simulate.readers import Parts, ReaderStudy, reader_study
 from usimg.simulate.stage import Person, Setup
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "Display",
     "Field",
     "Layer",
+    "Parts",
     "Person",
     "Phantom",
+    "ReaderStudy",
     "Scanner",
     "Section",
     "Setup",
@@ -41,5 +44,6 @@ __all__ = [
     "median_nerve_wrist",
     "muscle",
     "posterior_lower_leg",
+    "reader_study",
     "upper_arm",
 ]
