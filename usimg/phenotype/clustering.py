@@ -144,6 +144,7 @@ def cluster(
         standardised=prepared.standardised.loc[[patient for patient in order if patient in index]],
         incomplete=prepared.incomplete,
         clinical=everybody.reindex(order),
+        partitions=pd.DataFrame(ranks, index=index),
         axis=pd.Series(axis, index=prepared.standardised.columns, name="axis"),
         centres=pd.DataFrame(centres, index=list(NAMES[parts]), columns=prepared.standardised.columns),
         recipe=prepared.recipe,

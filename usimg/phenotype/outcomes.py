@@ -33,8 +33,9 @@ class Outcome:
 
     @property
     def label_adds(self) -> bool:
-        """Whether the model with both is better than severity alone."""
-        return self.aic["both"] < self.aic["severity"] - BETTER
+        """Whether the model with both is better than severity alone, by AIC and in patients left out."""
+        better = self.aic["both"] < self.aic["severity"] - BETTER
+        return better and self.r2["both"] > self.r2["severity"]
 
 
 def outcomes(

@@ -97,29 +97,30 @@ def baseline(rows: pd.DataFrame, *, visit: str = "", sides: str = APART) -> Pati
         visits = chosen["visit"].astype(str)
         later = rows[(labels != rows["subject"].map(visits)) & rows["subject"].isin(chosen.index)]
     table = chosen.drop(columns=[name for name in ("visit", "session") if name in chosen])
-    with_sides, side_words = _with_sides(table, sides)
+    sided, side_words = with_sides(table, sides)
     return Patients(
-        with_sides,
+        sided,
         visits,
-        _with_sides(later, sides)[0],
+        with_sides(later, sides)[0],
         tuple(flow),
         (said, *_repeats(table), side_words),
     )
 
 
-def values_of(table: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The columns whose role is known, and whether there are any; a table without any as it is.
+def values_of(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The columns that can be clustered, and subcutaneous fat, which is carried along beside them.
 
-    Echo intensity over the whole outline is left out where the protocol's region gave one: two nearly
-    equal columns would count the same thing twice.
+    Columns whose role is known; a table without any as it is. Echo intensity over the whole outline is left
+    out where the protocol's region gave one: two nearly equal columns would count the same thing twice.
     """
     table = table[[name for name in table.columns if not COUNTS.search(str(name))]]
     roles = columns_with_role(table.columns)
     if not roles:
-        return table, False
+        return table, table[[]]
     twice = {name for name in roles if f"{name}_protocol" in roles}
     bridged = [name for name in table.columns if str(name).endswith("__echo_intensity_bridged")]
-    return table[[*(name for name in roles if name not in twice), *bridged]], True
+    fat = [name for name, role in roles.items() if role == "fat"]
+    return table[[*(name for name in roles if name not in {*twice, *fat}), *bridged]], table[fat]
 
 
 def flow_to_groups(flow: tuple[Step, ...], excluded: Mapping[object, str], incomplete: int) -> list[Step]:
@@ -175,7 +176,7 @@ def _rank(label: str) -> tuple[str, float]:
         return ("number", float(numbers[0])) if len(numbers) == 1 else ("words", 0.0)
 
 
-def _with_sides(table: pd.DataFrame, sides: str) -> tuple[pd.DataFrame, str]:
+def with_sides(table: pd.DataFrame, sides: str) -> tuple[pd.DataFrame, str]:
     """Left and right as one column where both exist, named ``both`` or ``worse`` in the side's place."""
     if sides not in SIDES:
         raise StudyRefused(f"sides is {sides!r}; it is one of {', '.join(SIDES)}")

@@ -17,6 +17,7 @@ from usimg.phenotype.claim import GROUPS, STABLE, Tests
 if TYPE_CHECKING:
     from usimg.phenotype.evidence import Evidence
     from usimg.phenotype.imputation import Imputed
+    from usimg.phenotype.meaning import Meaning
     from usimg.phenotype.missing import Missingness
     from usimg.phenotype.recipe import Preparation, Recipe
 
@@ -88,6 +89,8 @@ class Phenotypes:
         The same of labelled patients who lack some; their labels come from multiple imputation.
     clinical : DataFrame
         What was given of the labelled patients.
+    partitions : DataFrame of int
+        (patients, k) part of each clustered patient for every k tried, 0 the least severe.
     axis : Series of float
         By feature: ``standardised @ axis`` is severity.
     centres : DataFrame
@@ -124,6 +127,7 @@ class Phenotypes:
     standardised: pd.DataFrame = field(repr=False)
     incomplete: pd.DataFrame = field(repr=False)
     clinical: pd.DataFrame = field(repr=False)
+    partitions: pd.DataFrame = field(repr=False)
     axis: pd.Series = field(repr=False)
     centres: pd.DataFrame = field(repr=False)
     recipe: Recipe = field(repr=False)
@@ -204,6 +208,13 @@ class Phenotypes:
 
         table = self.standardised.sort_index(key=lambda index: index.map(str))
         return imputed(table, self.incomplete, self.random_state)
+
+    @cached_property
+    def meanings(self) -> tuple[Meaning, ...]:
+        """Outcomes on the part and on severity, adjusted; needs statsmodels (``usimg[stats]``)."""
+        from usimg.phenotype.meaning import meanings  # noqa: PLC0415  the claim needs none of it
+
+        return meanings(self)
 
     @property
     def reason(self) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from usimg.errors import StudyRefused
-from usimg.study.subjects import covariates, read_people
 
 if TYPE_CHECKING:
     from usimg.study import Study
@@ -55,19 +54,20 @@ def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool 
     DataFrame
         By subject; a patient scanned with two devices has both, and so a key of their own.
     """
-    rows = study.current(include_unvalidated=include_unvalidated)
-    rows = rows[rows["counts"].astype(bool)]
+    from usimg.study.tables import current_of  # noqa: PLC0415  as in `rows_of`
+    from usimg.study.visits import visits_of  # noqa: PLC0415
+
+    held = study.fold(geometry=False)
+    current = current_of(study, held, include_unvalidated=include_unvalidated)
+    rows = current[current["counts"].astype(bool)]
     taken = rows[rows["visit"].fillna("").astype(str) == rows["subject"].map(visits).fillna("")]
     found = pd.DataFrame(index=visits.index)
     for name in ("device", "settings"):
         if name in taken:
             keys = taken[name].fillna("").astype(str).groupby(taken["subject"])
             found[name] = keys.agg(lambda key: " + ".join(sorted(set(key) - {""}))).reindex(visits.index)
-    people = read_people(study.private / "subjects.csv")
-    known = [
-        covariates(people[subject], visit) if subject in people else {} for subject, visit in visits.items()
-    ]
-    facts = pd.DataFrame(known, index=visits.index)
+    known = visits_of(study, held, current).set_index("subject")
+    facts = known[known["visit"] == known.index.map(visits)].reindex(visits.index)
     for theirs, ours in (("sex", "sex"), ("age_years", "age"), ("height_cm", "height_cm")):
         if theirs in facts and facts[theirs].notna().any():
             found[ours] = facts[theirs].replace("", None)
