@@ -18,7 +18,7 @@ def written(tmp_path_factory):
 
 
 def test_the_page_says_what_was_repeated_and_fills_in_its_methods(written):
-    found, page = written
+    _, page = written
     html = page.read_text()
     assert "re-reading of stored images" in html
     assert "Agreement was assessed in 15 patients between 2 readers" in html

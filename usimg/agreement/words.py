@@ -92,7 +92,8 @@ def methods(found: Agreement) -> list[str]:
         " 1.96 \N{MULTIPLICATION SIGN} \N{SQUARE ROOT}2 \N{MULTIPLICATION SIGN} SEM. For the mean of m images"
         " only the variance that belongs to one image was divided by m; that between sessions and between"
         " readers was not. Variance components were estimated by a mixed model, fitted by moments (the"
-        f" analysis of variance for complete tables). Their 95 % intervals are bootstrap-t over patients ({DRAWS} draws)"
+        " analysis of variance for complete tables). Their 95 % intervals are bootstrap-t over patients"
+        f" ({DRAWS} draws)"
     )
     third += (
         ", which hold for these readers; those for others are generalised intervals of the mean squares."
