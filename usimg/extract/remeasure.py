@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,16 @@ from usimg.study.private import short
 from usimg.study.protocol import Recipe
 from usimg.study.schema import features_of, plain, roi_of
 
-# A scale that is not in the file is in the row: the manifest, a ruler or a person gave it.
-BROUGHT = ("given", "ruler", "person")
+# A scale that is neither in the file nor a person's line is in the row: the manifest or a ruler gave it.
+BROUGHT = ("given", "ruler")
 
 
-def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | None = None) -> Summary:
+def measure_again(
+    study: Study,
+    *,
+    scans: Collection[str] | None = None,
+    on_scan: Callable[[int, int, int], None] | None = None,
+) -> Summary:
     """Measure every outline of a study again, automatic ones and people's; nothing is outlined.
 
     The new rows replace those before. With another usimg than before they lie beside them, and hold once
@@ -41,6 +46,8 @@ def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | No
     Parameters
     ----------
     study : Study
+    scans : collection of str, optional
+        Hashes of the scans that are measured again, as when a person gave them a scale; else all.
     on_scan : callable, optional
         ``on_scan(done, total, failed)`` after each scan.
 
@@ -55,27 +62,29 @@ def measure_again(study: Study, *, on_scan: Callable[[int, int, int], None] | No
     others = History(decisions).others()
     by = _By(study.protocol.recipe, decided(others))
     method, disagreements = method_that_holds(methods_of(automatic), others)
+    generation = int(automatic["generation"].max()) if len(automatic) else 0
+    if scans is not None:
+        automatic = automatic[automatic["scan"].isin(set(scans))]
     held = newest(automatic, method)
     by_scan: dict[str, list[Row]] = defaultdict(list)
     for record in held.to_dict("records"):
         by_scan[str(record["scan"])].append({str(name): plain(value) for name, value in record.items()})
     drawn: dict[str, list[Decision]] = defaultdict(list)
     for decision in decisions.values():
-        if decision.kind == "outline":
+        if decision.kind == "outline" and (scans is None or decision.target.scan in scans):
             drawn[decision.target.scan].append(decision)
-    generation = int(automatic["generation"].max()) if len(automatic) else 0
     name = run_name()
     run = Run(study, name, generation + 1, {}, RunLog(study.runs / f"{name}.log.jsonl"))
     run.problems += [("", problem) for problem in (*problems, *torn, *disagreements, *by.said.problems)]
     study.bring_forward()
     segmenter = method.partition(SEPARATOR)[0]
-    scans = sorted({*by_scan, *drawn})
+    every = sorted({*by_scan, *drawn})
     stopped = False
     try:
-        for done, scan in enumerate(scans, start=1):
+        for done, scan in enumerate(every, start=1):
             _one_scan(run, scan, by_scan[scan], drawn[scan], segmenter, by)
             if on_scan is not None:
-                on_scan(done, len(scans), run.counts["failed_scans"])
+                on_scan(done, len(every), run.counts["failed_scans"])
     except KeyboardInterrupt:
         stopped = True
     finally:
