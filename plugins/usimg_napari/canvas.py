@@ -87,6 +87,13 @@ class Canvas:
         """The page's frame with the scale that its numbers are made with; None when it cannot be shown."""
         return None if self._meter is None else self._meter.frame
 
+    @property
+    def scale_source(self) -> str:
+        """Where the page's scale comes from; empty without one."""
+        frame = self.frame
+        scales = [] if frame is None else [frame.calibration, *(r.calibration for r in frame.tissue_regions)]
+        return next((scale.source for scale in scales if scale is not None), "")
+
     # From the review to the screen
 
     def paint(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,11 +11,12 @@ import pandas as pd
 
 import usimg
 from usimg import Calibration, Frame, Roi, anatomy
-from usimg.errors import AnatomyUnknown, StudyRefused
+from usimg.errors import AnatomyUnknown, StudyRefused, UsimgError
 from usimg.scan import Header
 from usimg.study import Study
 from usimg.study.decisions import Decision, Sitting, Target, read_decisions
 from usimg.study.fold import Fold
+from usimg.study.labelled import decided
 from usimg.study.manifest import Label
 from usimg.study.rulings import Rulings
 from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
@@ -41,7 +42,7 @@ _COLUMNS = (
     "scan", "frame", "region", "structure", "site", "side", "repeat", "subject", "visit", "view", "plane",
     "muscle_state", "outline", "state", "reader", "heads", "reason", "flags", "confidence", "validated",
     "method", "trace_rule", "thickness_mm", "csa_mm2", "echo_intensity", "calibration_source", "row_mm",
-    "col_mm", "kind",
+    "col_mm", "kind", "device",
 )  # fmt: skip
 _SAID_MOVED = (
     "the picture's label was changed after this was decided: decide on the new outline, or label it back"
@@ -81,12 +82,14 @@ class StudyDesk:
         self.fold: Fold = study.fold(geometry=False)
         self.problems = self.fold.problems
         self.rulings = Rulings(self.fold.others)
+        self._scales = decided(self.fold.others)
         decisions, _ = read_decisions(study.people)
         self._outlines = Outlines(study.automatic, decisions)
         self._rows: dict[Page, list[Row]] = {}
         self._briefs: dict[str, Brief] = {}
         self._places: dict[str, Place] = {}
         self._written: dict[str, Callable[[str], Decision]] = {}
+        self._paths: dict[str, str] = {}
         self._sitting: Sitting | None = None
         self._open: tuple[Page, Frame, FrameStack, Header] | None = None
         self._take(self.fold.rows)
@@ -101,6 +104,7 @@ class StudyDesk:
         self.fold = self.study.fold(geometry=False)
         self.problems = self.fold.problems
         self.rulings = Rulings(self.fold.others)
+        self._scales = decided(self.fold.others)
         self._rows, self._briefs, self._places, self._open = {}, {}, {}, None
         self._take(self.fold.rows)
 
@@ -175,6 +179,9 @@ class StudyDesk:
             for row in self._rows[page]:
                 if row["calibration_source"] in _BROUGHT:
                     frame = frame.with_calibration(_calibration(row))
+                by_hand = self._scales.scale(page.scan, row["region"])
+                if by_hand is not None:
+                    frame = frame.with_calibration(Calibration(*by_hand, "person", region=row["region"]))
             self._open = (page, frame, FrameStack(scan.frames), scan.header)
         return self._open[1], self._open[2]
 
@@ -185,9 +192,44 @@ class StudyDesk:
         """
         if self._open is None or self._open[0] != page:
             return ""
-        header = self._open[3]
-        name = " ".join((header.patient_name or "").replace("^", " ").split())
-        return " · ".join(word for word in (name, (header.patient_id or "").strip()) if word)
+        return _who(self._open[3])
+
+    def patient_of(self, path: str) -> str:
+        """Name and number in a file's header: for the screen, never written; empty where it says neither."""
+        try:
+            header = usimg.read(path).header
+        except UsimgError:
+            return ""
+        return _who(header)
+
+    def path_of(self, scan: str) -> str:
+        """Where a scan lies; raises `StudyRefused` when it is not there any more."""
+        if scan not in self._paths or not Path(self._paths[scan]).is_file():
+            self._paths = {source.scan: source.path for source in self.study.sources.all()}
+        return str(self.study.source_path(scan)) if scan not in self._paths else self._paths[scan]
+
+    def labels_of(self, page: Page) -> list[Label]:
+        """What a page's picture shows, as the protocol counts it; what was rejected does not count."""
+        labels = [
+            Label(
+                view=row["view"] or "",
+                structure="" if row["view"] else row["structure"] or "",
+                site="" if row["view"] else row["site"] or "",
+                side=row["side"] or "",
+                state=row["muscle_state"] or "",
+                repeat=row["repeat"],
+            )
+            for row in self._rows[page]
+        ]
+        return list(dict.fromkeys(labels))
+
+    def said_not_done(self, subject: str, visit: str, what: Label) -> str:
+        """Why something of the protocol was not scanned at a visit; empty when nobody said so."""
+        target = Target("", structure=what.view or what.structure, site=what.site, side=what.side)
+        for line in self.rulings.of("not_done", target):
+            if (line.content.get("subject"), line.content.get("visit")) == (subject, visit):
+                return str(line.content["reason"])
+        return ""
 
     # Deciding
 
@@ -238,6 +280,44 @@ class StudyDesk:
         )  # fmt: skip
         return self._keep_said(decision)
 
+    def calibrate(self, author: str, scales: Mapping[Page, Calibration]) -> list[str]:
+        """Append a scale for each of some scans and measure them again with it; the lines' ids.
+
+        The new numbers are rows of the study as a run's are: what counts them finds them.
+        """
+        lines = [
+            self.rulings.calibrate(
+                self.sitting(author), Target(page.scan, region=scale.region), *scale.spacing, how=scale.detail
+            )
+            for page, scale in scales.items()
+        ]
+        self._measure_again({page.scan for page in scales})
+        return [self._keep_scale(line) for line in lines]
+
+    def has_scale(self, page: Page) -> bool:
+        """Whether the numbers of a page are in mm."""
+        return any(row["calibration_source"] for row in self._rows[page])
+
+    def device_of(self, page: Page) -> str:
+        """Maker, model and probe; empty where they are not known."""
+        return next((row["device"] for row in self._rows[page] if row["device"]), "")
+
+    def _measure_again(self, scans: Collection[str]) -> None:
+        from usimg.extract import measure_again  # noqa: PLC0415  a second, when a scale is given
+
+        measure_again(self.study, scans=scans)
+        self.refresh()
+
+    def _keep_scale(self, decision: Decision) -> str:
+        self._written[decision.id] = lambda author: self._unscale(author, decision)
+        return decision.id
+
+    def _unscale(self, author: str, decision: Decision) -> Decision:
+        line = self.rulings.undo(self.sitting(author), decision)
+        self._measure_again({decision.target.scan})
+        self._keep_scale(line)
+        return line
+
     def undo(self, author: str, decision: str) -> str:
         """Append a line that takes a decision of this sitting back; its id."""
         return self._written[decision](author).id
@@ -268,6 +348,10 @@ class StudyDesk:
         self._written[line.id] = lambda author: self._take_back(author, line, after, before, undone)
         return line
 
+    def keep(self, decision: Decision) -> str:
+        """Let a line that was written beside this desk (a signature) be undone here; its id."""
+        return self._keep_said(decision)
+
     def _keep_said(self, decision: Decision, key: str = "", brief: Brief | None = None) -> str:
         """Let a line beside outlines be taken back; ``brief`` holds of its target then."""
         self._written[decision.id] = lambda author: self._unsay(author, decision, key, brief)
@@ -280,6 +364,11 @@ class StudyDesk:
             self._briefs[key] = brief
         self._keep_said(line, key, now)
         return line
+
+
+def _who(header: Header) -> str:
+    name = " ".join((header.patient_name or "").replace("^", " ").split())
+    return " · ".join(word for word in (name, (header.patient_id or "").strip()) if word)
 
 
 def records(rows: pd.DataFrame, columns: Iterable[str] = _COLUMNS) -> list[Row]:

@@ -78,6 +78,8 @@ KEYS = (
     Key("Shift-L", "no_caliper", "Take the caliper away"),
     Key("M", "add_part", "More than one part: click round another part of the nerve, Enter ends"),
     Key("Shift-M", "remove_part", "Take the part under the mouse away"),
+    Key("C", "calibrate", "Calibrate by hand: drag along the ruler, type the distance"),
+    Key("Shift-C", "calibrate_others", "Offer that scale to the device's other scans without one"),
     Key("K", "ghost", "Show or hide the outline of the visit before"),
     Key("Z", "pan", "Move and zoom the picture"),
     Key("Escape", "stop", "Stop drawing"),
@@ -87,7 +89,7 @@ KEYS = (
 # Keys that napari's layers would act on, and that must not touch an outline.
 SILENCED = (
     "5", "6", "7", "Delete", "Backspace",
-    "C", "T", "Shift-P", "Control-V", "Control-A",
+    "T", "Shift-P", "Control-V", "Control-A",
 )  # fmt: skip
 
 SILENCE = "This key changes nothing here; H shows the keys that do"

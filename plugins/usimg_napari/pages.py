@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from usimg import Frame, Roi
+from usimg import Calibration, Frame, Roi
 from usimg_napari.lazy import FrameStack
 
 
@@ -171,6 +171,9 @@ class Desk(Protocol):
 
     def say(self, author: str, kind: str, page: Page, target: str, said: Mapping[str, object]) -> str:
         """Append what a person says beside outlines (``"grade"``); its id."""
+
+    def calibrate(self, author: str, scales: Mapping[Page, Calibration]) -> list[str]:
+        """Append a scale for each of some scans, and measure them with it; the lines' ids."""
 
     def undo(self, author: str, decision: str) -> str:
         """Append a line that takes a decision back; its id. Taking that one back is a redo."""

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from usimg import Frame, Roi, UsimgError
 from usimg_napari import keys
+from usimg_napari.calibrate_widget import CalibrateByHand
 from usimg_napari.canvas import Canvas
 from usimg_napari.earlier import EarlierVisits
 from usimg_napari.review import Review, named
@@ -84,6 +85,7 @@ class ReviewPanel(QWidget):
         self.canvas.listen(self.refresh_numbers)
         review.listen(self.refresh_decisions)
         self.tools = Tools(self.canvas)
+        self.calibrating = CalibrateByHand(self.canvas, self)
         self.earlier = EarlierVisits(review.desk)
         self.canvas.ghost = self._ghost
         self.verbs = self._verbs()
@@ -226,7 +228,7 @@ class ReviewPanel(QWidget):
             "stop": lambda: canvas.mode("direct"),
             "help": self._turn_over,
         }
-        verbs |= self.tools.verbs()
+        verbs |= self.tools.verbs() | self.calibrating.verbs()
         for grade in (1, 2, 3, 4):
             verbs[f"grade_{grade}"] = partial(review.grade, grade)
         return {name: self._saying(verb) for name, verb in (verbs | self.others).items()}

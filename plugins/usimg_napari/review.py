@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from usimg import Frame, Roi
+from usimg import Calibration, Frame, Roi
 from usimg.errors import StudyRefused
 from usimg_napari.lazy import FrameStack
 from usimg_napari.pages import OPEN as OPEN
@@ -34,6 +34,8 @@ class Step:
         What held of each target, without the outlines.
     outlines : tuple of (str, Roi, Roi)
         Target, outline before, outline after: of those that changed.
+    anew : bool
+        Whether the desk has other pages after it, as when a scan gets its scale.
     """
 
     sentence: str
@@ -43,6 +45,7 @@ class Step:
     decisions: tuple[str, ...]
     outlines: tuple[tuple[str, Roi, Roi], ...] = ()
     undos: tuple[str, ...] = ()
+    anew: bool = False
 
 
 @dataclass
@@ -130,11 +133,15 @@ class Review:
         """What holds on page ``index``, without the outlines."""
         return tuple(self._briefs[target] for target in self._targets[index])
 
-    def _held(self, index: int, target: str) -> Held:
+    def outline(self, index: int, target: str) -> Roi:
+        """The outline of a target of page ``index``."""
         if target not in self._rois:
             self._rois[target] = self.desk.roi(self.pages[index], target)
+        return self._rois[target]
+
+    def _held(self, index: int, target: str) -> Held:
         brief = self._briefs[target]
-        return Held(target, self._rois[target], brief.status, brief.reason)
+        return Held(target, self.outline(index, target), brief.status, brief.reason)
 
     def status_of(self, index: int) -> str:
         """One word for page ``index``; the word of its least settled outline."""
@@ -316,7 +323,26 @@ class Review:
         page = self.page
         self._do(sentence, [(after, lambda author: self.desk.say(author, "grade", page, after.target, said))])
 
+    def note(self, sentence: str, write: Callable[[str], str]) -> None:
+        """Write a line that is about no outline (a signature, what was not done); it can be undone too."""
+        author = self._decider()
+        self._done.append(Step(sentence, self.at, (), (), (write(author),)))
+        self._undone.clear()
+        self._tell()
+
+    def calibrate(self, scales: Mapping[Page, Calibration]) -> None:
+        """Give scans their scale, as one step; their numbers are in mm from then on."""
+        decisions = tuple(self.desk.calibrate(self._decider(), scales))
+        count = f" of {len(scales)} scans" if len(scales) > 1 else ""
+        self._done.append(Step(f"calibrate by hand{count}", self.at, (), (), decisions, anew=True))
+        self._undone.clear()
+        self.reload()
+
     # Taking back
+
+    def _reload_after(self, step: Step) -> None:
+        if step.anew:
+            self.reload()
 
     def undo(self) -> str:
         """Take the last step back, on whatever page it was; the sentence of what was undone."""
@@ -326,6 +352,7 @@ class Review:
         undos = tuple(self.desk.undo(self._decider(), one) for one in reversed(step.decisions))
         self._done.pop()
         self._undone.append(replace(step, undos=undos))
+        self._reload_after(step)
         self._show(step.page, step.before, {target: roi for target, roi, _ in step.outlines})
         return f"Undone: {step.sentence}"
 
@@ -338,8 +365,14 @@ class Review:
             self.desk.undo(self._decider(), undo)
         self._undone.pop()
         self._done.append(step)
+        self._reload_after(step)
         self._show(step.page, step.after, {target: roi for target, _, roi in step.outlines})
         return f"Done again: {step.sentence}"
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps were done and how many of them undone: other after every change."""
+        return (len(self._done), len(self._undone))
 
     @property
     def can_undo(self) -> bool:

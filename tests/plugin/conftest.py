@@ -127,6 +127,15 @@ class MemoryDesk:
     def undo(self, author, decision):
         return self._line(author, "undo", decision)
 
+    def calibrate(self, author, scales):
+        self.content = {
+            Page(page.scan, page.frame, page.title): (
+                tuple(f.with_calibration(scales[page]) for f in frames) if page in scales else frames, held
+            )
+            for page, (frames, held) in self.content.items()
+        }  # fmt: skip
+        return [self._line(author, "calibrate", page.scan) for page in scales]
+
     def close(self):
         pass
 
