@@ -97,9 +97,51 @@ def test_a_box_drawn_from_any_corner_is_the_same_box(speckle):
     np.testing.assert_array_equal(one.polygon, two.polygon)
 
 
+@pytest.mark.parametrize("segmenter", ["classical", "nerve-network"])
+def test_a_second_point_on_the_border_gives_the_size(two_rings, segmenter):
+    """Two rings, radius 18 and 45, about one middle: a click could mean either."""
+
+    def reach(radius):
+        seeds = [((100, 150), (100 + radius * np.sin(1.0), 150 + radius * np.cos(1.0)))]
+        (roi,) = usimg.segment(two_rings, "nerve", seeds=seeds, segmenter=segmenter)
+        assert not any("size was guessed" in flag for flag in roi.flags)
+        return np.sqrt(area(roi.polygon) / np.pi)
+
+    assert reach(18) == pytest.approx(19, rel=0.35)
+    assert reach(45) == pytest.approx(46, rel=0.25)
+
+
+@pytest.fixture(scope="module")
+def two_rings(pictures):
+    row, col = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    distance = np.hypot(row - 100, col - 150)
+    gray = 70 + 15 * np.random.default_rng(0).standard_normal(SHAPE)
+    for radius in (17, 44):
+        gray += 110 * np.exp(-(((distance - radius) / 3) ** 2))
+    return pictures.frame_of(np.clip(gray, 0, 255))
+
+
+@pytest.mark.parametrize(
+    ("edge", "reason"),
+    [((100.5, 150), "within 2 px of the first"), ((100, 900), "second point"), ((np.nan, 3), "second point")],
+)
+def test_a_second_point_that_gives_no_size_is_a_reason(speckle, edge, reason):
+    rois = usimg.segment(speckle, "nerve", seeds=[(100, 150), ((100, 150), edge)])
+    assert [roi.polygon is None for roi in rois] == [False, True]
+    assert reason in rois[1].flags[0]
+
+
 @pytest.mark.parametrize(
     "prompts",
-    [{"boxes": [(1, 2, 3)]}, {"boxes": [1, 2, 3, 4]}, {"seeds": [(1, 2, 3)]}, {"seeds": "ab"}, {"boxes": 5}],
+    [
+        {"seeds": [((1, 2), (3, 4), (5, 6))]},
+        {"seeds": [((1, 2), (3,))]},
+        {"boxes": [(1, 2, 3)]},
+        {"boxes": [1, 2, 3, 4]},
+        {"seeds": [(1, 2, 3)]},
+        {"seeds": "ab"},
+        {"boxes": 5},
+    ],
 )
 def test_prompts_of_a_wrong_form_are_refused(speckle, prompts):
     with pytest.raises(OutlineRefused):

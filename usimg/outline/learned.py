@@ -1,4 +1,4 @@
-"""The segmenter ``"network"``: the bare muscle by a trained network, all else as the built-in does it."""
+"""The segmenter ``"network"``: the bare muscle by a trained network, nerves by theirs, the rest built in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from usimg.outline.field import Pane, panes
 from usimg.outline.layer_model import LayerNetwork, shipped
 from usimg.outline.layers import candidates, compartment
 from usimg.outline.network import INPUT_SHAPE, OUTPUT_COLS, Answer, Edges, edges, network_input, second_edges
+from usimg.outline.prompted import KINDS
 from usimg.outline.scope import is_validated
-from usimg.outline.segmenter import Request
+from usimg.outline.segmenter import NERVE_NETWORK, Request, get
 from usimg.outline.selfcheck import SQUEEZE, Looks, describe, ranked
 from usimg.roi import Roi
 from usimg.vision import cv2
@@ -32,7 +33,7 @@ ANOTHER = 0.02
 
 
 class NetworkSegmenter:
-    """A trained network for the muscle layer; prompts and other structures go to the built-in.
+    """A trained network for the muscle layer; nerves and vessels go to theirs, all else to the built-in.
 
     Attributes
     ----------
@@ -56,6 +57,8 @@ class NetworkSegmenter:
 
     def segment(self, request: Request) -> list[Roi]:
         """Outlines, most likely first; with prompts one per prompt, in order."""
+        if request.structure.kind in KINDS:
+            return get(NERVE_NETWORK).segment(request)
         prompted = request.seeds is not None or request.boxes is not None
         if prompted or request.view is not None or request.structure.name != "muscle":
             return self._rest.segment(request)

@@ -1,4 +1,4 @@
-"""The segmenter ``"nerve-network"``: nerves and vessels in a box or at a click, by trained networks."""
+"""The segmenter ``"nerve-network"``: nerves and vessels at a prompt, nerves as suggestions without."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from usimg.outline import rims
 from usimg.outline.field import Pane, panes
 from usimg.outline.nerve_model import NerveNetwork, shipped
 from usimg.outline.nerve_prompts import Seen, at_click, in_box
+from usimg.outline.nerve_search import suggestions
 from usimg.outline.prompts import Prompt, prompts_of
 from usimg.outline.rounded import Found, closed_outlines
 from usimg.outline.scope import is_validated
@@ -21,10 +22,13 @@ from usimg.roi import Roi
 FloatArray = NDArray[np.float32]
 
 KINDS = ("nerve", "vessel")
+SUGGESTION = "a suggestion, found without a prompt: one in three is no nerve; confirm it, or drag a box"
 
 
 class NerveSegmenter:
-    """Nerves and vessels cut across, at a prompt; without one there is nothing it would stand for.
+    """Nerves and vessels cut across, at a prompt; without one it suggests places for the bare "nerve" only.
+
+    Which nerve a suggestion would be it cannot tell, so named ones need a prompt.
 
     Attributes
     ----------
@@ -41,36 +45,59 @@ class NerveSegmenter:
         """The network's name and the beginning of its hash."""
         return self._model.name
 
+    @property
+    def method(self) -> str:
+        """What is recorded with an outline."""
+        return f"{self.name} {self.version}"
+
     def can(self, structure: anatomy.Structure, plane: str) -> bool:
         """Nerves and vessels."""
         del plane
         return structure.kind in KINDS
 
     def segment(self, request: Request) -> list[Roi]:
-        """One outline a prompt, in order; nothing without prompts."""
-        if request.seeds is None and request.boxes is None:
+        """One outline a prompt, in order; without prompts suggestions, the surest first."""
+        found = panes(request.frame)
+        if request.seeds is not None or request.boxes is not None:
+            return [self._outline(request, one) for one in prompts_of(request, found)]
+        if request.structure.name != "nerve":
             return []
-        return [self._outline(request, one) for one in prompts_of(request, panes(request.frame))]
+        rois = [roi for pane in found for roi in self._suggested(request, pane)]
+        return sorted(rois, key=lambda roi: -roi.confidence)
+
+    def _suggested(self, request: Request, pane: Pane) -> list[Roi]:
+        constants = self._model.constants["none"]
+        template = self._template(request, pane, "none")
+        rois = []
+        for _, seen in suggestions(seen_gray(pane), self._model.logits, constants):
+            inner = tuple(rims.inside_polygon(pane.gray, part) for part in seen.polygons)
+            found = Found(tuple(seen.polygons), inner, confidence(seen, constants), (SUGGESTION,))
+            roi = closed_outlines(pane, found, template, "none")
+            if roi is not None:
+                rois.append(roi)
+        return rois
 
     def _outline(self, request: Request, prompt: Prompt | str) -> Roi:
-        method = f"{self.name} {self.version}"
         if isinstance(prompt, str):
-            return failed(request, prompt, method=method)
+            return failed(request, prompt, method=self.method)
         pane, vessel = prompt.pane, request.structure.kind == "vessel"
         found = self._found(prompt, vessel=vessel)
-        template = Roi(
+        template = self._template(request, pane, prompt.kind)
+        roi = None if found is None else closed_outlines(pane, found, template, prompt.kind)
+        if roi is None:
+            reason = f"no {request.structure.kind} was seen at the {prompt.kind}"
+            return failed(request, reason, method=self.method, region=pane.region)
+        return roi
+
+    def _template(self, request: Request, pane: Pane, prompt: str) -> Roi:
+        return Roi(
             structure=request.structure.name,
             site=request.site,
             plane=request.plane,
             trace_rule=request.structure.trace_rule,
-            method=method,
-            validated=is_validated(self.name, request.structure.name, request.plane, prompt.kind, pane),
+            method=self.method,
+            validated=is_validated(self.name, request.structure.name, request.plane, prompt, pane),
         )
-        roi = None if found is None else closed_outlines(pane, found, template, prompt.kind)
-        if roi is None:
-            reason = f"no {request.structure.kind} was seen at the {prompt.kind}"
-            return failed(request, reason, method=method, region=pane.region)
-        return roi
 
     def _found(self, prompt: Prompt, *, vessel: bool) -> Found | None:
         gray, ask = seen_gray(prompt.pane), self._model.logits

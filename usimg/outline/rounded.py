@@ -64,7 +64,7 @@ def closed_outlines(pane: Pane, found: Found, template: Roi, prompt: str) -> Roi
     if inside.mean() < 1.0 - OUTSIDE_AT_MOST:
         flags += ("the outline is cut by the border of the picture: its area is too small",)
         confidence *= 0.5
-    if confidence < 0.5:
+    if confidence < 0.5 and prompt != "none":
         flags += ("the border is unclear here: the outline follows the box more than the picture",)
 
     def roi(parts: tuple[Array, ...], rule: str) -> Roi | None:

@@ -113,7 +113,8 @@ def names() -> tuple[str, ...]:
 
 def usual(structure: anatomy.Structure, *, prompted: bool) -> str:
     """Which segmenter outlines a structure when nobody chose one: what did best on labels left out."""
-    return NERVE_NETWORK if prompted and structure.kind in ("nerve", "vessel") else BUILT_IN
+    suggested = prompted or structure.name == "nerve"
+    return NERVE_NETWORK if suggested and structure.kind in ("nerve", "vessel") else BUILT_IN
 
 
 @cache

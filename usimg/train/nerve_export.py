@@ -55,7 +55,7 @@ def export(
     program.save(buffer, external_data=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())
-    write_constants(path, len(nets), constants or dict.fromkeys(KINDS, UNJUDGED))
+    write_constants(path, len(nets), constants or dict.fromkeys((*KINDS, "none"), UNJUDGED))
     model = read_model(path)
     apart = difference(net, model)
     if apart > CLOSE:

@@ -25,6 +25,7 @@ from usimg.train.nerve_constants import KINDS, RIGHT, Case, ask, crossed, fit_ta
 from usimg.train.nerve_dataset import Labelled, folds, phantoms, read
 from usimg.train.nerve_export import export
 from usimg.train.nerve_fit import USUAL, fit
+from usimg.train.nerve_found import Found, fit_suggestions
 
 # Phantoms of wrists and forearms: nerves with rims, which the labelled pictures of larger nerves lack.
 PHANTOMS = 40
@@ -110,9 +111,10 @@ def finish(
     for kind in KINDS:
         prompts = ask(asked, kind)
         tables[kind], figures[kind] = fit_table(prompts), crossed(prompts)
+    tables["none"], found = fit_suggestions(asked, tables["click"])
     export(nets, path, tables)
     model = read_model(path)
-    path.with_suffix(".md").write_text(card(model, home, plan, parts, figures), encoding="utf-8")
+    path.with_suffix(".md").write_text(card(model, home, plan, parts, figures, found), encoding="utf-8")
     return model
 
 
@@ -132,6 +134,7 @@ def card(
     plan: Plan,
     parts: Sequence[Sequence[Labelled]],
     figures: Mapping[str, Sequence[tuple[Case, float]]],
+    found: Found,
 ) -> str:
     """The model card, Markdown; pictures are never named."""
     rows = list(csv.DictReader((home / "manifest.csv").read_text("utf-8").splitlines()))
@@ -166,6 +169,8 @@ def card(
             f"| prompt | outlines | Dice | p10 | area error, median | p90 | bias | over {RIGHT:.0%} |",
             "|---" * 8 + "|",
             *(_figures(name, [case for case, _ in figures[kind]]) for kind, name in NAMES.items()),
+            "",
+            f"Without a prompt: {found.line()}.",
             "",
             f"### Confidence: said, and how often the area was right to {RIGHT:.0%}",
             "",
