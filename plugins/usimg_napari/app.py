@@ -7,29 +7,29 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from usimg import UsimgError
-from usimg.errors import DependencyMissing
+from usimg.errors import DependencyMissing, StudyRefused
 from usimg_napari.desk import StudyDesk
-from usimg_napari.panel import ReviewPanel
-from usimg_napari.review import Review
-from usimg_napari.worklist import Worklist
-from usimg_napari.worklist_panel import WorklistPanel
+from usimg_napari.places import opened
+from usimg_napari.tiles import folder_of, tiles_of
+from usimg_napari.workbench import Workbench
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
 def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | None = None) -> Viewer:
-    """A napari viewer at the study's first thing to do, with the review panel docked.
+    """A napari viewer at the first thing to do, with everything docked.
 
     Parameters
     ----------
     path : path
-        A study folder.
+        A study; or a folder or file of scans, which gets a study beside it.
     author : str, optional
-        Who reviews; asked for in the panel when not given.
+        Who reviews; asked for at the start when not given.
     viewer : napari Viewer, optional
         One that is open already.
 
@@ -40,22 +40,39 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
 
     Raises
     ------
+    FileRefused
+        Nothing is there.
     StudyRefused
-        No study there, or none with outlines; nothing is opened then.
+        No study there that can be opened, or neither outlines nor scans in it; nothing is opened then.
     DependencyMissing
         No screen to open a window on (Qt would end the process).
     """
     import napari  # noqa: PLC0415  half a second that a refused study need not wait for
 
-    review = Review(StudyDesk.open(path), author or "")
+    place = opened(path)
+    desk = StudyDesk(place.study)
+    found = None
+    if place.scans is not None:
+        found = tiles_of(place.scans, place.study, desk.fold.others)
+    elif not desk.pages():
+        folder = folder_of(place.study)
+        found = tiles_of(folder, place.study, desk.fold.others) if folder is not None else None
+    if not desk.pages() and (found is None or not found.tiles):
+        raise StudyRefused(f"{path}: neither outlines nor scans are in it; open the folder of the scans")
     if viewer is None:
         _need_a_screen()
         viewer = napari.Viewer(title="usimg review")
-    worklist = Worklist(review)
-    listed = WorklistPanel(worklist, lambda: None)
-    viewer.window.add_dock_widget(listed, name="usimg work list", area="left")
-    viewer.window.add_dock_widget(ReviewPanel(viewer, review), name="usimg review", area="right")
+        _make_room(viewer)
+    bench = Workbench(viewer, desk, author or "", found)
+    if not author:
+        QTimer.singleShot(0, bench.ask_author)
     return viewer
+
+
+def _make_room(viewer: Viewer) -> None:
+    """Napari's own docks are one menu away (Window); the picture and the numbers need their place."""
+    for dock in viewer.window.dock_widgets.values():
+        dock.hide()
 
 
 def _need_a_screen() -> None:

@@ -102,6 +102,11 @@ class Sheet:
         return sum(not (tile.label.says_what or tile.label.exclude) for tile in self._tiles[visit])
 
     @property
+    def anything_to_label(self) -> bool:
+        """Whether some visit has a tile that nobody named or left out."""
+        return any(map(self.to_label, range(len(self.visits))))
+
+    @property
     def left(self) -> str:
         """What is left to label, in words."""
         here = self.to_label(self.at) if self.visits else 0
