@@ -59,20 +59,16 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
         found = tiles_of(folder, place.study, desk.fold.others) if folder is not None else None
     if not desk.pages() and (found is None or not found.tiles):
         raise StudyRefused(f"{path}: neither outlines nor scans are in it; open the folder of the scans")
+    ours = viewer is None
     if viewer is None:
         _need_a_screen()
         viewer = napari.Viewer(title="usimg review")
-        _make_room(viewer)
     bench = Workbench(viewer, desk, author or "", found)
+    if ours:
+        bench.make_room()
     if not author:
         QTimer.singleShot(0, bench.ask_author)
     return viewer
-
-
-def _make_room(viewer: Viewer) -> None:
-    """Napari's own docks are one menu away (Window); the picture and the numbers need their place."""
-    for dock in viewer.window.dock_widgets.values():
-        dock.hide()
 
 
 def _need_a_screen() -> None:

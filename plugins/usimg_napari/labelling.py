@@ -127,6 +127,15 @@ class Sheet:
         self.cursor, self.chosen = 0, set()
         self._tell()
 
+    def go_to(self, scan: str) -> None:
+        """Show the visit that a scan is of, and the cursor on it; nothing happens for one that is not there."""
+        for visit, tiles in enumerate(self._tiles):
+            for place, tile in enumerate(tiles):
+                if tile.scan == scan:
+                    self.go(visit)
+                    self.choose(place)
+                    return
+
     def choose(self, cursor: int, chosen: Iterable[int] = ()) -> None:
         """Take the selection of the screen."""
         self.cursor, self.chosen = cursor, set(chosen)
