@@ -18,7 +18,7 @@ reader       who outlined the stored picture
 reading      first, second, ... time that one reader read one picture
 method       what outlined it
 version      of what outlined or measured it
-device       grey levels of two devices are not compared
+device       with its settings: grey levels of two devices or settings are not compared
 start        what the reader started from: ``scratch`` or ``automatic``
 edited       whether the starting outline was changed: yes, no, or empty
 failed       yes: a person looking at it would not accept the outline
@@ -246,7 +246,7 @@ def _cannot(made: Comparison, units: list[str], rules: list[str], column: str) -
         people = "1 patient has" if patients == 1 else f"{patients} patients have"
         return f"{people} values of two {made.between}; at least {FEWEST} are needed"
     if made.measure.startswith("echo") and _several(measured, "device"):
-        return "grey levels of one patient from different devices; bridge them first (usimg reference bridge)"
+        return "grey levels of one patient from different devices or settings; bridge them first"
     if measured["value"].min() == measured["value"].max():
         return f"every value is {measured['value'].iloc[0]:g}: constant values say nothing of agreement"
     return ""

@@ -32,6 +32,9 @@ def agreement(
     between: Annotated[
         Between, typer.Option(help="What is compared; readings: one reader, the same picture again.")
     ] = Between.readers,
+    include_unvalidated: Annotated[
+        bool, typer.Option("--include-unvalidated", help="Of a study: take outlines nobody validated too.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, tables and figures.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -42,7 +45,7 @@ def agreement(
 
     Example: usimg agreement my_study --between readers --out agreement
     """
-    found = _compared(table, between.value)
+    found = _compared(table, between.value, include_unvalidated=include_unvalidated)
     page = found.report(out, command=_command(between)) if out is not None else None
     if as_json:
         print_json(_as_json(found, page))
@@ -52,7 +55,12 @@ def agreement(
         raise typer.Exit(Exit.NOTHING_FOUND)
 
 
-def _compared(table: Path, between: str) -> Agreement:
+def _compared(table: Path, between: str, *, include_unvalidated: bool) -> Agreement:
+    if table.is_dir():
+        from usimg.agreement.from_study import compare_study
+        from usimg.study import Study
+
+        return compare_study(Study.open(table), between, include_unvalidated=include_unvalidated)
     from usimg.agreement import compare
     from usimg.agreement.table import read
 
