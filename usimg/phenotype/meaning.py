@@ -76,6 +76,8 @@ class Meaning:
     outcome, label, kind : str
     n : int
         Patients with the outcome and every covariate.
+    sd : float
+        Of the outcome in them, in the model's unit.
     part, severity : Effect
         Of separate models; severity per SD.
     aic : dict
@@ -88,6 +90,7 @@ class Meaning:
     label: str
     kind: str
     n: int
+    sd: float
     part: Effect
     severity: Effect
     aic: dict[str, float]
@@ -228,6 +231,7 @@ def _modelled(
         label,
         kind,
         len(y),
+        float(y.std()),
         _effect(models["part"], kind),
         _effect(models["severity"], kind),
         aic,

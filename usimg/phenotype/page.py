@@ -1,4 +1,4 @@
-"""The page of one clustering: figures as numbers here, drawn by the template.
+"""The page of one clustering: tables and figures, and the answer in a sentence before both.
 
 Without the claim "groups" the page speaks of parts of a continuum; Mild and Severe stay in the API.
 """
@@ -7,38 +7,31 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from markupsafe import Markup
 
+from usimg.errors import DependencyMissing
 from usimg.pages import render, write_page
-from usimg.phenotype import claim, confounders, evidence, separation
-from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, STABLE
+from usimg.phenotype import claim, confounders, evidence, imputation, separation
+from usimg.phenotype.change import Change
+from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH
 from usimg.phenotype.clustering import STARTS
+from usimg.phenotype.corrections import Corrections, Rerun
+from usimg.phenotype.drawings import PART_COLOURS
+from usimg.phenotype.figures import as_svg, figures
+from usimg.phenotype.meaning import Meaning
+from usimg.phenotype.patients import Step
+from usimg.phenotype.profile import profile
 from usimg.phenotype.result import Phenotypes
-from usimg.phenotype.silhouette import silhouettes
-from usimg.phenotype.table import MAX_MISSING
-from usimg.phenotype.wording import GRADIENT_SILHOUETTE
+from usimg.phenotype.sensitivity import Curve, Specification, leave_one_out
+from usimg.phenotype.table import COVERAGE, MAX_MISSING, collinear
+from usimg.phenotype.wording import GRADIENT_SILHOUETTE, readable
 
-# Okabe-Ito: told apart by colour-blind people, and in grey print by their lightness.
-PART_COLOURS = {
-    2: ("#56B4E9", "#D55E00"),
-    3: ("#56B4E9", "#E69F00", "#D55E00"),
-    4: ("#56B4E9", "#009E73", "#E69F00", "#D55E00"),
-    5: ("#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"),
-}
-ROLE_WORDS = {
-    "muscle_thickness": "muscle thickness",
-    "muscle_echo": "muscle echo intensity",
-    "muscle_csa": "muscle area",
-    "nerve_csa": "nerve area",
-    "fat": "fat",
-    "other": "other",
-}
-UNITS = {"mm": "mm", "mm2": "mm\N{SUPERSCRIPT TWO}"}
 FACTOR_WORDS = {
     "device": "device",
     "sex": "sex",
@@ -49,8 +42,6 @@ FACTOR_WORDS = {
     "height": "height",
     "height_cm": "height",
 }
-# Shares of subsamples; the last bin holds those who never changed sides.
-STABILITY_EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.999, 1.001)
 # The numbers of the methods text, from where they are used.
 METHOD = {
     "alpha": separation.ALPHA,
@@ -67,28 +58,88 @@ METHOD = {
     "references": evidence.REFERENCES,
     "nulls": evidence.NULLS,
     "splits": evidence.SPLITS,
+    "completions": imputation.COMPLETIONS,
+    "coverage": COVERAGE,
 }
 # Patients named under each table before the rest is only counted.
 LISTED = 50
 
 
-def write(result: Phenotypes, path: str | os.PathLike[str], command: str = "") -> Path:
-    """Write the page of a clustering; `command` is what a reader types to make it again."""
-    ranks = ranks_of(result)
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a report shows beside the clustering itself.
+
+    Attributes
+    ----------
+    flow : tuple of Step
+        From all patients to those in the clustering.
+    sentences : tuple of str
+        How rows became patients, for the methods text.
+    meanings : tuple of Meaning
+    meanings_missing : str
+        Why there are none.
+    left_out : tuple of Specification
+        Without each block, site and device.
+    corrections : Corrections, optional
+    reruns : tuple of Rerun
+        With other outlines, and with fat.
+    curve : Curve, optional
+    change : Change, optional
+    later : DataFrame, optional
+        Later visits, placed by the model.
+    """
+
+    flow: tuple[Step, ...] = ()
+    sentences: tuple[str, ...] = ()
+    meanings: tuple[Meaning, ...] = ()
+    meanings_missing: str = ""
+    left_out: tuple[Specification, ...] = ()
+    corrections: Corrections | None = None
+    reruns: tuple[Rerun, ...] = ()
+    curve: Curve | None = None
+    change: Change | None = None
+    later: pd.DataFrame | None = None
+
+
+def filled(result: Phenotypes, beside: Beside | None = None) -> Beside:
+    """What the result itself can say beside the claim: outcomes, and what leaving out changes."""
+    beside = beside or Beside()
+    try:
+        meanings, why = result.meanings, ""
+    except DependencyMissing as error:
+        meanings, why = (), str(error)
+    left_out = leave_one_out(result) if len(result.standardised) >= separation.FEWEST else ()
+    return replace(beside, meanings=meanings, meanings_missing=why, left_out=left_out)
+
+
+def write(
+    result: Phenotypes, path: str | os.PathLike[str], command: str = "", beside: Beside | None = None
+) -> Path:
+    """Write the page of a clustering; `command` is what a reader types to make it again.
+
+    Parameters
+    ----------
+    beside : Beside, optional
+        Of `filled`; made here when left out.
+    """
+    beside = filled(result) if beside is None else beside
     html = render(
         "usimg.phenotype",
         "phenotypes.html.j2",
         result=result,
+        beside=beside,
         parts=list(zip(result.part_words, PART_COLOURS[result.n_parts], _sizes(result), strict=True)),
         colours=PART_COLOURS[result.n_parts],
         groups=result.claim == GROUPS,
         answer=answer(result),
-        severity=severity_histogram(result),
-        map=patient_map(result),
-        widths=silhouette_bars(result),
-        stability=np.histogram(result.stability, STABILITY_EDGES)[0].tolist(),
-        stable=STABLE,
+        # Drawn here from numbers and escaped names: markup of our own.
+        figures={
+            name: (Markup(as_svg(figure, for_page=True)), caption)  # noqa: S704
+            for name, (figure, caption) in figures(result, beside).items()
+        },
         profile=profile(result),
+        collinear=[(readable(a), readable(b), r) for a, b, r in collinear(result.standardised)],
+        readable=readable,
         factor_words=FACTOR_WORDS,
         evidence=result.evidence,
         excluded=list(result.excluded.items())[:LISTED],
@@ -96,16 +147,22 @@ def write(result: Phenotypes, path: str | os.PathLike[str], command: str = "") -
         gradient=GRADIENT_SILHOUETTE,
         starts=STARTS,
         max_missing=MAX_MISSING,
+        coverage=COVERAGE,
         method=METHOD,
-        least=int(np.bincount(ranks).min()),
         command=command or f"usimg.cluster(features, clinical, random_state={result.random_state})",
         fingerprint=fingerprint(result),
+        versions={name: version(name) for name in ("numpy", "scipy", "scikit-learn", "pandas")},
+        listed=LISTED,
     )
     return write_page(path, html)
 
 
 def answer(result: Phenotypes) -> str:
-    """The claim as one sentence for the top of the page."""
+    """The claim for the top of the page; echo intensity of several devices comes before it."""
+    return f"{result.said} {_claimed(result)}" if result.said else _claimed(result)
+
+
+def _claimed(result: Phenotypes) -> str:
     n, features = len(result.labels), len(result.roles)
     about = f"{n} patients, {features} features"
     if result.claim == GROUPS:
@@ -148,166 +205,5 @@ def by_reason(left_out: dict[str, str]) -> list[tuple[str, list[str]]]:
     return sorted(reasons.items(), key=lambda item: -len(item[1]))
 
 
-@dataclass(frozen=True)
-class Map:
-    """Patients on the first two principal components.
-
-    ``points`` hold x, y, rank of the part and whether the patient is borderline; ``shares`` the share of
-    variance of each component.
-    """
-
-    points: tuple[tuple[float, float, int, bool], ...]
-    shares: tuple[float, float]
-    reach: float
-
-
-def patient_map(result: Phenotypes) -> Map:
-    """Each patient at severity and the second component, in SD of the patients on the first."""
-    X = result.standardised.to_numpy()
-    left, spread, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    first = X @ result.axis.to_numpy()
-    # Both in the unit of the first, so that the cloud has its shape.
-    second = left[:, 1] * np.sqrt(len(X)) * spread[1] / spread[0]
-    shares = spread**2 / (spread**2).sum()
-    doubts = result.borderline.loc[result.standardised.index]
-    points = zip(first, second, ranks_of(result), doubts, strict=True)
-    reach = float(max(np.abs(first).max(), np.abs(second).max()) * 1.05)
-    return Map(
-        tuple((float(x), float(y), int(rank), bool(doubt)) for x, y, rank, doubt in points),
-        (float(shares[0]), float(shares[1])),
-        reach,
-    )
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Silhouettes of the patients of one part, widest first."""
-
-    values: tuple[float, ...]
-    mean: float
-    negative: int
-
-
-def silhouette_bars(result: Phenotypes) -> list[Widths]:
-    """Silhouettes of every patient by part, least severe first."""
-    ranks = ranks_of(result)
-    widths = silhouettes(result.standardised.to_numpy(), ranks)
-    return [
-        Widths(
-            tuple(sorted(map(float, widths[ranks == part]), reverse=True)),
-            float(widths[ranks == part].mean()),
-            int((widths[ranks == part] < 0).sum()),
-        )
-        for part in range(result.n_parts)
-    ]
-
-
-def ranks_of(result: Phenotypes) -> NDArray[np.int_]:
-    """Rank of each label (n,), 0 the least severe, of the patients who have all features."""
-    return np.asarray(result.ranks.loc[result.standardised.index], dtype=np.int_)
-
-
 def _sizes(result: Phenotypes) -> list[int]:
     return [int(count) for count in np.bincount(result.ranks, minlength=result.n_parts)]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A part's patients in one bin of severity: ``low`` to ``high`` SD, ``base`` to ``top`` patients."""
-
-    low: float
-    high: float
-    base: int
-    top: int
-    part: int
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Stacked bars over severity, with ticks in SD and in patients."""
-
-    bars: tuple[Bar, ...]
-    low: float
-    high: float
-    top: int
-    count_ticks: tuple[int, ...]
-
-
-def severity_histogram(result: Phenotypes) -> Histogram:
-    """Patients per half SD of severity, parts stacked."""
-    scores, ranks = result.severity.to_numpy(), result.ranks.to_numpy()
-    width = 0.5
-    first, last = np.floor(scores.min() / width), np.floor(scores.max() / width) + 1
-    edges = np.arange(first, last + 1) * width
-    counts = np.stack([np.histogram(scores[ranks == part], edges)[0] for part in range(result.n_parts)])
-    tops = counts.cumsum(axis=0)  # (parts, bins)
-    bars = tuple(
-        Bar(
-            float(edges[b]),
-            float(edges[b + 1]),
-            int(tops[part, b] - counts[part, b]),
-            int(tops[part, b]),
-            part,
-        )
-        for part in range(result.n_parts)
-        for b in range(len(edges) - 1)
-        if counts[part, b]
-    )
-    highest = int(tops[-1].max())
-    return Histogram(bars, float(edges[0]), float(edges[-1]), highest, _count_ticks(highest))
-
-
-def _count_ticks(highest: int) -> tuple[int, ...]:
-    step = next(s for m in (1, 10, 100, 1000, 10_000) for s in (m, 2 * m, 5 * m) if highest <= 4 * s)
-    return tuple(range(0, highest + 1, step))
-
-
-@dataclass(frozen=True)
-class ProfileRow:
-    """One feature: its mean z-score in each part, least severe first; Hedges' g of the outer parts."""
-
-    name: str
-    role: str
-    means: tuple[float, ...]
-    g: float
-    g_interval: tuple[float, float]
-
-
-def profile(result: Phenotypes) -> list[ProfileRow]:
-    """Features by role, then by how far the outer parts lie from each other."""
-    ranks = ranks_of(result)
-    means = result.standardised.groupby(ranks).mean()  # (parts, features)
-    rows = [
-        ProfileRow(
-            readable(name),
-            ROLE_WORDS[result.roles[name]],
-            tuple(means[name]),
-            *hedges(column[ranks == 0], column[ranks == ranks.max()]),
-        )
-        for name in result.standardised.columns
-        for column in [result.standardised[name].to_numpy()]
-    ]
-    order = list(ROLE_WORDS.values())
-    return sorted(rows, key=lambda r: (order.index(r.role), -abs(r.means[-1] - r.means[0]), r.name))
-
-
-def readable(column: str) -> str:
-    """A column of the wide table in words.
-
-    >>> readable("biceps_brachii__mid_upper_arm__left__thickness_mm")
-    'biceps brachii, mid upper arm, left, thickness (mm)'
-    """
-    words = ", ".join(re.sub(r"_+", " ", part).strip() for part in column.split("__") if part)
-    return re.sub(r" (mm2?)$", lambda unit: f" ({UNITS[unit[1]]})", words)
-
-
-def hedges(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
-    """Hedges' g of two samples and its normal 95 % interval (Hedges and Olkin 1985)."""
-    n, m = len(low), len(high)
-    freedom = n + m - 2
-    pooled = ((low - low.mean()) ** 2).sum() + ((high - high.mean()) ** 2).sum()
-    if freedom < 1 or pooled <= 0:
-        return float("nan"), (float("nan"), float("nan"))
-    g = (high.mean() - low.mean()) / np.sqrt(pooled / freedom) * (1 - 3 / (4 * freedom - 1))
-    error = 1.96 * np.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
-    return float(g), (float(g - error), float(g + error))

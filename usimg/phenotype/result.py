@@ -223,6 +223,18 @@ class Phenotypes:
 
         return reason(self)
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what places new patients and later visits: JSON, read by ``usimg cluster --assign``.
+
+        Raises
+        ------
+        StudyRefused
+            Echo intensity was standardised by device, with people who are not in the model.
+        """
+        from usimg.phenotype.model import Model  # noqa: PLC0415  the claim needs none of it
+
+        return Model.of(self).save(path)
+
     def report(self, path: str | os.PathLike[str], *, command: str = "") -> Path:
         """Write one self-contained HTML page and return where it lies.
 

@@ -67,7 +67,7 @@ def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool 
             keys = taken[name].fillna("").astype(str).groupby(taken["subject"])
             found[name] = keys.agg(lambda key: " + ".join(sorted(set(key) - {""}))).reindex(visits.index)
     known = visits_of(study, held, current).set_index("subject")
-    facts = known[known["visit"] == known.index.map(visits)].reindex(visits.index)
+    facts = known[known["visit"] == known.index.map(visits.to_dict())].reindex(visits.index)
     for theirs, ours in (("sex", "sex"), ("age_years", "age"), ("height_cm", "height_cm")):
         if theirs in facts and facts[theirs].notna().any():
             found[ours] = facts[theirs].replace("", None)

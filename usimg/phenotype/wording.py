@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from usimg.phenotype.claim import EXPLAINED, GROUPS, NO_GROUPS, SEVERITY_SAYS_AS_MUCH, p_in_words, threshold
@@ -18,6 +19,7 @@ GRADIENT_SILHOUETTE = (0.15, 0.30)
 # (tests/phenotype repeats it).
 SMALL_GRADIENT_SILHOUETTE = (0.11, 0.43)
 SMALL = 50
+UNITS = {"mm": "mm", "mm2": "mm\N{SUPERSCRIPT TWO}"}
 
 
 def reason(result: Phenotypes) -> str:
@@ -90,3 +92,13 @@ def no_proof(result: Phenotypes) -> str:
         least, most = SMALL_GRADIENT_SILHOUETTE
         said += f", and {least:.2f} to {most:.2f} in nine of ten gradients of 8 patients"
     return said + "."
+
+
+def readable(column: str) -> str:
+    """A column of the wide table in words.
+
+    >>> readable("biceps_brachii__mid_upper_arm__left__thickness_mm")
+    'biceps brachii, mid upper arm, left, thickness (mm)'
+    """
+    words = ", ".join(re.sub(r"_+", " ", part).strip() for part in column.split("__") if part)
+    return re.sub(r" (mm2?)$", lambda unit: f" ({UNITS[unit[1]]})", words)
