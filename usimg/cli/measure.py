@@ -28,7 +28,9 @@ def measure(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A scan.")],
     *,
     structure: Annotated[str, typer.Option(help="What is shown: a structure or view.")] = "muscle",
-    at: Annotated[list[str] | None, typer.Option(help="ROW,COL: a click inside it.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option(help="ROW,COL inside it; four numbers: and on its border.")
+    ] = None,
     box: Annotated[list[str] | None, typer.Option(help="R0,C0,R1,C1: a box around it.")] = None,
     spacing: Annotated[str, typer.Option(help="mm per pixel, or ROW,COL, for files without a scale.")] = "",
     frame: Annotated[int | None, typer.Option(min=0, help="Of a clip, from 0; else the middle one.")] = None,
@@ -52,7 +54,7 @@ def measure(
         picture,
         structure,
         plane=plane or None,
-        seeds=[_numbers(text, 2, "--at") for text in at] if at else None,
+        seeds=[_click(text) for text in at] if at else None,
         boxes=[_numbers(text, 4, "--box") for text in box] if box else None,
     )
     table = measure_outlines(picture, rois)
@@ -74,6 +76,14 @@ def _spacing(text: str) -> tuple[float, float] | None:
         return None
     values = _numbers(text, 2, "--spacing") if "," in text else _numbers(text, 1, "--spacing") * 2
     return (values[0], values[1])
+
+
+def _click(text: str) -> list[Any]:
+    """A point, or two: inside and on the border, which gives the size."""
+    if text.count(",") < 3:
+        return _numbers(text, 2, "--at")
+    values = _numbers(text, 4, "--at")
+    return [values[:2], values[2:]]
 
 
 def _numbers(text: str, count: int, option: str) -> list[float]:
