@@ -42,6 +42,8 @@ class Canvas:
         Of the page's outlines as they are on the screen this moment, mid-drag included.
     problem : str
         Why this page's picture cannot be shown; empty when it is.
+    carried : callable
+        Gives the lines to draw on a frame of a clip that is not the page's.
     ghost : callable
         Gives the polygons of a visit before for an outline and frame, and what to call them.
     """
@@ -60,6 +62,7 @@ class Canvas:
         self._moving: dict[int, Roi] = {}
         self._meter: Meter | None = None
         self._another = False
+        self.carried: Callable[[int], list[Guide]] = lambda index: []
         self.ghost: Callable[[Roi, Frame], tuple[tuple[Any, ...], str]] = lambda roi, frame: ((), "")
         self._busy = 0
         self._after: Callable[[], None] | None = None
@@ -357,13 +360,21 @@ class Canvas:
 
     def _on_step(self, event: Any = None) -> None:
         """An outline belongs to one frame of a clip: on the others it is not shown."""
-        own = self.viewer.dims.current_step[0] == self._page.frame
+        own = self._is_own_frame
         self.screen.show_outlines(visible=own and not self.problem)
+        if event is not None:
+            self.show_guides()
+
+    @property
+    def _is_own_frame(self) -> bool:
+        return bool(self.viewer.dims.current_step[0] == self._page.frame)
 
     def show_guides(self) -> None:
         """Draw the region whose grey levels count, of the selected outline, and the visit before."""
         guides: list[Guide] = []
-        if self._meter is not None and self.review.selected < len(self._rois):
+        if not self._is_own_frame:
+            guides = self.carried(int(self.viewer.dims.current_step[0]))
+        elif self._meter is not None and self.review.selected < len(self._rois):
             frame, roi = self._meter.frame, self.rois[self.review.selected]
             guides += [Guide(ring, ECHO_COLOUR) for ring in echo_outline(frame, roi)]
             polygons, name = self.ghost(roi, frame)

@@ -22,6 +22,7 @@ from usimg.study.rulings import Rulings
 from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
 from usimg_napari.labelling import fields_of
 from usimg_napari.lazy import FrameStack
+from usimg_napari.marks import Marks
 from usimg_napari.outlines import Outlines
 from usimg_napari.pages import Brief, Held, Page, Status, Values, in_words
 from usimg_napari.tiles import Tile
@@ -35,6 +36,8 @@ _STATUS = {
     "rejected": Status.REJECTED,
     "moved": Status.MOVED,
 }
+# What a run says of a picture that a person excluded.
+LEFT_OUT = "left out by a person"
 # Scales that the file itself does not state, so that a row has to bring them.
 _BROUGHT = ("given", "sidecar", "ruler", "person")
 # Of a row, all that is needed before its page is shown: taking only these opens thousands in a second.
@@ -135,7 +138,8 @@ class StudyDesk:
         """Rows that a person can do something about: of failed scans those that only lack their label."""
         unlabelled = (rows["structure"].fillna("") == "") & (rows["view"].fillna("") == "")
         failed = rows["state"] == "failed"
-        return (~failed | unlabelled).astype(bool)
+        left_out = rows["reason"].fillna("").str.startswith(LEFT_OUT) & (rows["state"] == "empty")
+        return ((~failed | unlabelled) & ~left_out).astype(bool)
 
     # Looking
 
@@ -307,6 +311,19 @@ class StudyDesk:
 
         measure_again(self.study, scans=scans)
         self.refresh()
+
+    @property
+    def marks(self) -> Marks:
+        """Writes outlines of further frames of a clip."""
+        return Marks(self)
+
+    def row_of(self, page: Page, target: str) -> Row:
+        """The row of one target, as the fold had it."""
+        return next(row for row in self._rows[page] if key_of(target_of(row)) == target)
+
+    def keep_undo(self, decision: Decision, take_back: Callable[[str], Decision]) -> None:
+        """Let a line that was written beside this desk be undone through it."""
+        self._written[decision.id] = take_back
 
     def _keep_scale(self, decision: Decision) -> str:
         self._written[decision.id] = lambda author: self._unscale(author, decision)

@@ -28,6 +28,8 @@ from usimg import Frame, Roi, UsimgError
 from usimg_napari import keys
 from usimg_napari.calibrate_widget import CalibrateByHand
 from usimg_napari.canvas import Canvas
+from usimg_napari.cine import Cine
+from usimg_napari.cine_plot import CinePlot
 from usimg_napari.earlier import EarlierVisits
 from usimg_napari.review import Review, named
 from usimg_napari.tools import Tools
@@ -86,6 +88,9 @@ class ReviewPanel(QWidget):
         review.listen(self.refresh_decisions)
         self.tools = Tools(self.canvas)
         self.calibrating = CalibrateByHand(self.canvas, self)
+        self.cine = Cine(self.canvas)
+        self.plot = CinePlot(self.cine, self.say)
+        self.column.insertWidget(self.column.indexOf(self.table) + 1, self.plot)
         self.earlier = EarlierVisits(review.desk)
         self.canvas.ghost = self._ghost
         self.verbs = self._verbs()
@@ -146,7 +151,7 @@ class ReviewPanel(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             buttons.addWidget(button, *divmod(place, 2))
             self.buttons[verb] = button
-        column = QVBoxLayout(self)
+        self.column = column = QVBoxLayout(self)
         for widget in (self.patient, self.title, self.settings, self.table, self.flags):
             column.addWidget(widget)
         column.addLayout(buttons)
@@ -228,7 +233,7 @@ class ReviewPanel(QWidget):
             "stop": lambda: canvas.mode("direct"),
             "help": self._turn_over,
         }
-        verbs |= self.tools.verbs() | self.calibrating.verbs()
+        verbs |= self.tools.verbs() | self.calibrating.verbs() | self.cine.verbs() | self.plot.verbs()
         for grade in (1, 2, 3, 4):
             verbs[f"grade_{grade}"] = partial(review.grade, grade)
         return {name: self._saying(verb) for name, verb in (verbs | self.others).items()}

@@ -332,9 +332,13 @@ class Review:
 
     def calibrate(self, scales: Mapping[Page, Calibration]) -> None:
         """Give scans their scale, as one step; their numbers are in mm from then on."""
-        decisions = tuple(self.desk.calibrate(self._decider(), scales))
         count = f" of {len(scales)} scans" if len(scales) > 1 else ""
-        self._done.append(Step(f"calibrate by hand{count}", self.at, (), (), decisions, anew=True))
+        self.anew(f"calibrate by hand{count}", lambda author: self.desk.calibrate(author, scales))
+
+    def anew(self, sentence: str, write: Callable[[str], list[str]]) -> None:
+        """Write lines after which the desk has other pages or numbers, as one step."""
+        decisions = tuple(write(self._decider()))
+        self._done.append(Step(sentence, self.at, (), (), decisions, anew=True))
         self._undone.clear()
         self.reload()
 

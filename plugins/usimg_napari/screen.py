@@ -108,7 +108,6 @@ class Screen:
             self.outlines.selected_data = chosen
 
     def show_outlines(self, *, visible: bool) -> None:
-        """Show or hide outlines and guides."""
-        for layer in (self.outlines, self.guides.layer):
-            if layer.visible != visible:  # setting it redraws, changed or not
-                layer.visible = visible
+        """Show or hide the outlines."""
+        if self.outlines.visible != visible:  # setting it redraws, changed or not
+            self.outlines.visible = visible
