@@ -16,8 +16,11 @@ import pytest
 
 from usimg.errors import StudyRefused
 from usimg.extract import Labelling, extract_archive, survey
+from usimg.extract.index import index
 from usimg.extract.pool import alone, outcomes
+from usimg.extract.scan import USUAL
 from usimg.extract.worker import Task
+from usimg.report.index_page import index_page
 from usimg.study import Study, target_of
 from usimg.study.exports import export
 from usimg.study.manifest import Label, read_manifest
@@ -140,7 +143,7 @@ def test_a_worker_that_dies_costs_one_named_scan(installed, make_dicom, archive,
 
 def test_a_scan_that_never_ends_is_stopped_when_run_alone(installed, make_dicom, archive):
     path = make_dicom(archive / "a.dcm", white_top=True)
-    rows = alone(Task(0, str(path), (Label(structure="soleus"),), "endless"), seconds=8.0)
+    rows = alone(Task(0, str(path), (Label(structure="soleus"),), "endless", USUAL), seconds=8.0)
     assert rows.failed
     assert "took longer than 8 s" in rows.rows[0]["reason"]
 
@@ -190,7 +193,7 @@ def test_tasks_are_drawn_as_they_are_needed(installed, make_dicom, archive):
     def tasks():
         for n in range(30):
             drawn.append(n)
-            yield Task(n, str(path), (Label(structure="soleus"),), "square")
+            yield Task(n, str(path), (Label(structure="soleus"),), "square", USUAL)
 
     results = outcomes(tasks(), workers=2)
     for _ in range(3):
@@ -218,6 +221,8 @@ def test_no_name_id_or_path_leaves_the_private_folder(installed, make_dicom, arc
 
     export(study, include_unvalidated=True)
     extract_report(study, study.exports / "report.html")
+    labelled = Labelling("biceps_brachii", subjects=study.subjects)
+    index_page(index(archive, labelled), study.exports / "index.html")
     checked = 0
     for path in study.root.rglob("*"):
         if path.is_file() and study.private not in path.parents:
@@ -225,6 +230,8 @@ def test_no_name_id_or_path_leaves_the_private_folder(installed, make_dicom, arc
             if path.suffix == ".parquet":
                 content += pd.read_parquet(path).to_json().lower().encode()
             assert b"zzmarker" not in content, path
+            assert b"2026-02-03" not in content, path
+            assert b"20260203" not in content, path
             assert b"zzmarker" not in str(path.relative_to(study.root)).lower().encode()
             checked += 1
     assert checked >= 8

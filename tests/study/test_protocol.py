@@ -141,13 +141,14 @@ def test_only_what_changes_numbers_changes_their_id():
 
 def test_too_few_repeats_and_those_that_lie_apart_are_said():
     protocol = parse(OWN, "own.toml")
-    place = ("biceps_brachii", "", "left", "")
-    assert protocol.remarks(*place, 3, [20.0, 20.5, 21.0]) == []
-    assert protocol.remarks(*place, 2, [20.0, 23.0]) == [
+    biceps = protocol.entry_of("biceps_brachii", "", "left", "")
+    assert protocol.remarks(biceps, 3, 20.0, 21.0, 20.5) == []
+    assert protocol.remarks(biceps, 2, 20.0, 23.0, 21.5) == [
         "2 of 3 repeats",
         "repeats spread over 14% of their mean, more than 10%",
     ]
-    assert protocol.remarks("soleus", "", "left", "", 2, [20.0, 23.0]) == []  # 20 % elsewhere
+    soleus = protocol.entry_of("soleus", "", "left", "")
+    assert (soleus, protocol.remarks(soleus, 2, 20.0, 23.0, 21.5)) == (None, [])  # 20 % elsewhere
 
 
 @pytest.mark.parametrize(

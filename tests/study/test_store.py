@@ -13,7 +13,7 @@ import pytest
 from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.private import Source, short
-from usimg.study.schema import SCHEMA, SINCE_VERSION_2
+from usimg.study.schema import SCHEMA, SINCE_VERSION_2, SINCE_VERSION_3
 
 
 def test_a_study_is_never_made_inside_the_source(tmp_path):
@@ -89,19 +89,26 @@ def test_a_part_that_is_no_parquet_is_reported(study, content):
     assert len(held.problems) == 1
 
 
-def test_a_part_of_schema_version_1_is_read_and_its_study_brought_forward(study, automatic_row):
-    older = pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2])
-    pq.write_table(
-        pa.Table.from_pylist([automatic_row()], schema=older), study.automatic / "run0-0001.parquet"
-    )
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_part_of_an_older_version_is_read_and_its_study_brought_forward(study, automatic_row, version):
+    later = SINCE_VERSION_3 if version == 2 else (*SINCE_VERSION_2, *SINCE_VERSION_3)
+    older = pa.schema([field for field in SCHEMA if field.name not in later])
+    rows = [
+        automatic_row(visit=visit, scan=f"{n:064x}")
+        for n, visit in enumerate(["2026-02-03", "2025-02-03", "first"])
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=older), study.automatic / "run0-0001.parquet")
     settings = study.root / "study.toml"
-    before = settings.read_text().replace("schema_version = 2", "schema_version = 1")
+    before = settings.read_text().replace("schema_version = 3", f"schema_version = {version}")
     settings.write_text(before + "# a note\n")
     held = Study.open(study.root)
     assert held.fold().problems == []
-    assert held.current()["thickness_mm"].tolist() == [20.0]
+    current = held.current()
+    assert current["thickness_mm"].tolist() == [20.0] * 3
+    assert sorted(current["visit"]) == ["first", "v1", "v2"]  # and no date any more
+    assert current.set_index("visit").loc["v2", "days_since_first"] == 365
     held.bring_forward()
-    assert settings.read_text() == before.replace("schema_version = 1", "schema_version = 2") + "# a note\n"
+    assert settings.read_text() == before.replace(f"version = {version}", "version = 3") + "# a note\n"
 
 
 def test_half_written_parts_are_not_parts(study, automatic_row, add_run):

@@ -144,17 +144,18 @@ def _labelled(
     archive: Path, opened: Study, structure: str, manifest: Path | None, *, quiet: bool
 ) -> tuple[Survey, Path | None]:
     """What the archive holds, and the manifest that says what is shown."""
-    from usimg.extract import Labelling
+    from usimg.extract.labels import labelling_of
     from usimg.study.manifest import own_manifest, read_manifest
-    from usimg.study.recognition import Words
 
     manifest = manifest or own_manifest(opened.private)
     labels = read_manifest(manifest) if manifest is not None else None
-    words = Words.read(opened.root / "labels.toml")
-    surveyed = _survey(archive, Labelling(structure, labels, opened.subjects, words))
+    labelling = labelling_of(opened, structure=structure, manifest=labels)
+    surveyed = _survey(archive, labelling)
     if not quiet:
         if labels is not None:
             say(labels.took)
+        for problem in labelling.decided.problems:
+            complain(problem, "yellow")
         _show_survey(surveyed)
     return surveyed, manifest
 

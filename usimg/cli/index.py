@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +52,7 @@ def index(
     Example: usimg index scans/ --study my_study
     """
     from usimg.extract.index import as_json as plain
-    from usimg.extract.labels import Labelling
+    from usimg.extract.labels import Labelling, labelling_of
     from usimg.study.manifest import own_manifest, read_manifest
     from usimg.study.private import SubjectIds
 
@@ -63,9 +63,12 @@ def index(
     opened = _study(study, archive)
     manifest = manifest or (own_manifest(opened.private) if opened is not None else None)
     labels = read_manifest(manifest) if manifest is not None else None
-    # Without a study there is no key: the names that this run gives to subjects are this run's alone.
-    subjects = opened.subjects if opened is not None else SubjectIds({}, secrets.token_bytes(32))
-    found = _look(archive, opened, Labelling(manifest=labels, subjects=subjects), gap)
+    if opened is not None:
+        labelling = labelling_of(opened, manifest=labels)
+    else:
+        # Without a study there is no key: the names that this run gives to subjects are this run's alone.
+        labelling = Labelling(manifest=labels, subjects=SubjectIds({}, secrets.token_bytes(32)))
+    found = _look(archive, opened, labelling, gap)
     moved = _moved(opened, found)
     twins = _duplicates(found) if duplicates else []
     page = _page(opened, found, moved, twins)
@@ -103,14 +106,12 @@ def _study(path: Path | None, archive: Path) -> Study | None:
 def _look(archive: Path, study: Study | None, labelling: Any, gap: int) -> Index:
     from usimg.extract.index import index as look
     from usimg.study.devices import read_devices
-    from usimg.study.recognition import Words
 
     protocol: StudyProtocol | None = None
     declared: tuple[Declared, ...] = ()
     if study is not None:
         protocol = study.protocol
         declared = read_devices(study.root / "devices.csv")
-        labelling = replace(labelling, words=Words.read(study.root / "labels.toml"))
     with err().status("looking at headers") as status:
         return look(
             archive,

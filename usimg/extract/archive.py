@@ -19,7 +19,7 @@ from usimg.extract.worker import Task
 from usimg.study import Study
 from usimg.study.decisions import read_decisions
 from usimg.study.delimited import write_rows
-from usimg.study.fold import newest
+from usimg.study.fold import as_written
 from usimg.study.history import History
 from usimg.study.methods import method_name, method_that_holds, methods_of
 from usimg.study.protocol import Recipe
@@ -142,7 +142,7 @@ def _held(study: Study, maker: str) -> _Held:
     columns = ["scan", "outline", "status", "reason", "work", "run", "generation", "method", "usimg_version"]
     rows = parts.select(columns).to_pandas()
     known: dict[str, tuple[str, str]] = {}
-    for scan, group in newest(rows, maker).groupby("scan", sort=False):
+    for scan, group in as_written(rows, maker).groupby("scan", sort=False):
         known[str(scan)] = (str(group["work"].iloc[0]), reasons_of(group.to_dict("records")))
     decisions, _ = read_decisions(study.people)
     holds, disagreements = method_that_holds(methods_of(rows), History(decisions).others())

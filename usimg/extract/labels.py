@@ -7,14 +7,21 @@ Never a guess: names of files and a protocol's order give proposals for a labell
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from usimg.scan import Header
+from usimg.study.decisions import read_decisions
+from usimg.study.history import History
+from usimg.study.labelled import Decided, decided
 from usimg.study.manifest import Label, Manifest
 from usimg.study.private import SubjectIds
 from usimg.study.recognition import NO_WORDS, Proposal, Words, as_fields, by_pattern, by_tags
 from usimg.study.recognition import side_of as side_of
+
+if TYPE_CHECKING:
+    from usimg.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,23 @@ class Labelling:
         Turns patients' ids into study ids; None leaves the subject of the tags empty.
     words : Words
         The laboratory's own, from ``labels.toml``.
+    decided : Decided
+        What people said of scans in the viewer; it stands before all others.
+    met : mapping
+        (path, size, modified_ns) of files that the study met before to their hash: a file that was
+        decided on need not be read through again.
     """
 
     structure: str = ""
     manifest: Manifest | None = None
     subjects: SubjectIds | None = None
     words: Words = NO_WORDS
+    decided: Decided = field(default_factory=Decided)
+    met: Mapping[tuple[str, int, int], str] = field(default_factory=dict, hash=False)
+
+    def of_scan(self, scan: str, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        """The labels of `of_file` with what people decided about this scan laid over them."""
+        return self.decided.over(scan, labels)
 
     def of_file(self, relative: str, header: Header | None) -> tuple[Label, ...]:
         """Labels of one file: a manifest's, else the command line's, the laboratory's pattern's, the tags'.
@@ -100,3 +118,18 @@ def visit_of(tags: Header) -> str:
     """The study's date as 2026-02-03; empty when there is none."""
     date = (tags.study_date or "").replace("-", "").strip()
     return f"{date[:4]}-{date[4:6]}-{date[6:8]}" if re.fullmatch(r"\d{8}", date) else ""
+
+
+def labelling_of(study: Study, *, structure: str = "", manifest: Manifest | None = None) -> Labelling:
+    """Everything that a study knows of what scans show: the manifest, its own words, what people decided.
+
+    Raises
+    ------
+    StudyRefused
+        ``labels.toml`` or ``subjects.csv`` is not understood.
+    """
+    decisions, _ = read_decisions(study.people)
+    said = decided(History(decisions).others())
+    met = {(s.path, s.size, s.modified_ns): s.scan for s in study.sources.all()} if said else {}
+    words = Words.read(study.root / "labels.toml")
+    return Labelling(structure, manifest, study.subjects, words, said, met)

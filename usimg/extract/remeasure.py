@@ -19,7 +19,7 @@ from usimg.roi import Roi
 from usimg.scan import Calibration, Frame
 from usimg.study import Study
 from usimg.study.decisions import Decision, read_decisions
-from usimg.study.fold import REMEASURED, automatic_rows, newest
+from usimg.study.fold import REMEASURED, as_written, automatic_rows
 from usimg.study.history import History
 from usimg.study.labelled import Decided, decided
 from usimg.study.methods import SEPARATOR, method_that_holds, methods_of
@@ -65,7 +65,7 @@ def measure_again(
     generation = int(automatic["generation"].max()) if len(automatic) else 0
     if scans is not None:
         automatic = automatic[automatic["scan"].isin(set(scans))]
-    held = newest(automatic, method)
+    held = as_written(automatic, method)
     by_scan: dict[str, list[Row]] = defaultdict(list)
     for record in held.to_dict("records"):
         by_scan[str(record["scan"])].append({str(name): plain(value) for name, value in record.items()})

@@ -18,9 +18,11 @@ from usimg.extract.scan import Row, ScanRows
 from usimg.extract.surveying import SurveyedFile
 from usimg.study import Study
 from usimg.study.canonical import canonical_json
+from usimg.study.days import without_date
 from usimg.study.files import write_text
 from usimg.study.private import Source
 from usimg.study.schema import write_part
+from usimg.study.settings import without_names
 
 # Design: of automatic parts at most the scans since the last one are lost in a crash.
 PART_SCANS = 200
@@ -87,7 +89,9 @@ class Run:
         before = self.known.get(done.scan)
         if done.failed and before == (done.rows[0]["work"], reasons_of(done.rows)):
             return  # it failed in the same way before: the study says so already
-        self.keep(done.rows)
+        key = self.study.secret
+        kept = (without_date(row, done.taken, done.age_years, key) for row in done.rows)
+        self.keep([without_names(row, key) for row in kept])
 
     def keep(self, rows: list[Row]) -> None:
         """Let the rows of one scan wait for the next part."""

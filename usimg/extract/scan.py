@@ -19,13 +19,13 @@ from usimg.outline.segmenter import BUILT_IN, get
 from usimg.roi import Roi
 from usimg.scan import Header, Scan
 from usimg.study.canonical import content_id
+from usimg.study.days import age_by_tags
 from usimg.study.decisions import Target
+from usimg.study.devices import settings_columns
 from usimg.study.manifest import Label
 from usimg.study.protocol import Recipe
 from usimg.study.schema import LEFT_OUT, features_of, outline_id, outline_of
 
-# Kinds of picture on which depth is depth and grey is tissue; colour lies over a B-mode picture.
-MEASURABLE = ("b_mode", "colour_doppler")
 USUAL = Recipe()
 Row = dict[str, Any]
 
@@ -42,11 +42,17 @@ class ScanRows:
         Columns of `usimg.study.schema.SCHEMA` without ``run`` and ``generation``.
     problem : str
         The whole message of what went wrong, for the console and ``private/``; it may name the file.
+    taken : str
+        Day of the scan by its tags: it never comes into a row (`usimg.study.days.without_date`).
+    age_years : float or None
+        On that day.
     """
 
     scan: str
     rows: list[Row] = field(default_factory=list)
     problem: str = ""
+    taken: str = field(default="", repr=False)
+    age_years: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -145,8 +151,15 @@ def extract_scan(
             except UsimgError as error:
                 problems.append(str(error))
                 rows.append(_failed(label, _without_names(error, path)))
+    header = scan.header if scan is not None else Header()
     return ScanRows(
-        identity, [_with_id(row | common | {"scan": identity}) for row in rows], "; ".join(problems)
+        identity,
+        [_with_id(row | common | {"scan": identity}) for row in rows],
+        "; ".join(problems),
+        taken=header.study_date or "",
+        age_years=age_by_tags(
+            header.extra.get("birth_date"), header.extra.get("patient_age"), header.study_date
+        ),
     )
 
 
@@ -178,9 +191,10 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> 
         return [_failed(label, "nothing says which structure it shows; label it in a manifest")]
     frame = chosen_frame(scan, label, recipe.frame_of(label))
     kind = frame.kind
-    if kind.name not in MEASURABLE:
-        shown = kind.name.replace("_", " ")
-        return [_failed(label, f"shows {shown}, not a B-mode picture: nothing to measure")]
+    if not kind.automatic:
+        why = kind.evidence[-1] if kind.evidence else "no more is known"
+        way = "if it shows tissue all the same, outline it in usimg review"
+        return [_failed(label, f"shows {kind.label}, not a B-mode picture ({why}); {way}")]
     found = segment(
         frame,
         label.view or label.structure,
@@ -190,13 +204,14 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> 
         segmenter=segmenter,
     )
     pixels = frame.pixels
-    seen = {
+    seen = settings_columns(scan.header, frame) | {
         "frame": frame.index,
         "kind": kind.name,
         "decoder": pixels.decoder,
         "grey_rule": pixels.grey_rule,
     }
     found, doubt = _of_one_picture(found, label)
+    doubt = [*kind.flags, *doubt]
     asked = _asked(label)
     chosen: dict[str, Roi] = {}
     for structure, site in asked:

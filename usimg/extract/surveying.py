@@ -194,6 +194,9 @@ def _look(
     if scan is not None and on_scan is not None:
         on_scan(relative, scan)
     labels = labelling.of_file(relative, scan.header if scan is not None else None)
+    if labelling.decided:
+        met = labelling.met.get((str(path), stat.st_size, stat.st_mtime_ns))
+        labels = labelling.of_scan(met or sha256(path), labels)
     return SurveyedFile(
         path=str(path),
         relative=relative,
@@ -246,7 +249,7 @@ def _told_apart(
 
 def _weight(file: SurveyedFile) -> int:
     """How much a person said of a file; files of equal weight keep their order."""
-    return 2 if file.left_out else int(any(label.source == "manifest" for label in file.labels))
+    return 2 if file.left_out else int(any(label.source in ("person", "manifest") for label in file.labels))
 
 
 def sha256(path: str | Path) -> str:

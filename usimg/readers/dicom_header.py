@@ -81,7 +81,13 @@ def header_of(ds: Any, syntax: UID, photometric: str, bits_stored: int) -> Heade
         acquired_at=_acquired_at(ds),
         lossy=None if lossy is None else lossy == "01",
         frame_time_ms=_frame_time(ds),
-        extra={"modality": text(ds, "Modality"), "transfer_syntax_uid": str(syntax)},
+        extra={
+            "modality": text(ds, "Modality"),
+            "transfer_syntax_uid": str(syntax),
+            # For the age at the scan, which alone is kept of them.
+            "birth_date": text(ds, "PatientBirthDate"),
+            "patient_age": text(ds, "PatientAge"),
+        },
         **named,
     )
 

@@ -207,9 +207,31 @@ class RunInfo:
     facts: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VisitLine:
+    """What a visit lacks of the protocol, and who signed it."""
+
+    subject: str
+    visit: str
+    pictures: int
+    complete: str
+    missing: str
+    not_done: str
+    signed: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Contents:
-    """All of a report but its pictures."""
+    """All of a report but its pictures.
+
+    Attributes
+    ----------
+    protocol : str
+        Its name, when it asks for something.
+    visits : tuple of VisitLine
+    settings : tuple of int
+        How many settings keys the grey levels were taken under, and of how many not all is known.
+    """
 
     tiles: tuple[Tile, ...]
     failures: tuple[Failure, ...] = ()
@@ -218,6 +240,9 @@ class Contents:
     synthetic: int = 0
     problems: tuple[str, ...] = ()
     failed: frozenset[str] = frozenset()
+    protocol: str = ""
+    visits: tuple[VisitLine, ...] = ()
+    settings: tuple[int, int] = (0, 0)
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -281,6 +306,18 @@ def cautions(contents: Contents) -> list[str]:
         named = ", ".join(doubtful) if len(doubtful) <= 3 else f"{len(doubtful)} of the structures"
         said.append(
             f"The source of the definition is not verified for {named}: see the table of definitions."
+        )
+    keys, unknown = contents.settings
+    if keys > 1:
+        said.append(
+            f"Grey levels were taken under {keys} combinations of device and settings: echo intensity"
+            " compares within one of them only (visits.csv says which visit has which)."
+        )
+    if unknown:
+        said.append(
+            f"Of {unknown} of {_count(keys, 'combination')} of device and settings not all is known, such as"
+            " gain or map: between patients their echo intensity is not comparable until devices.csv"
+            " declares it."
         )
     said.extend(contents.problems)
     return said

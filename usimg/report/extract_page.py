@@ -22,7 +22,7 @@ from usimg.report.content import (
     structures_of,
 )
 from usimg.report.drawing import Crop, Shape, data_uri, svg_path, view_box
-from usimg.report.gather import gather
+from usimg.report.gather import gather, outlines_of
 from usimg.report.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def extract_report(study: Study, path: str | os.PathLike[str], *, limit: int = L
     area and black outside it; the page asks nothing of the network.
     """
     contents, rows = gather(study)
-    return write_extract_page(contents, Pictures(study, rows), path, limit=limit)
+    drawn = outlines_of(study, rows, [tile for tiles in chosen(contents.tiles, limit) for tile in tiles])
+    return write_extract_page(contents, Pictures(study, drawn), path, limit=limit)
 
 
 def write_extract_page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,13 @@ import pandas as pd
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown
-from usimg.report.content import Contents, Definition, Failure, Measurement, RunInfo, Tile
+from usimg.report.content import Contents, Definition, Failure, Measurement, RunInfo, Tile, VisitLine
+from usimg.study.decisions import read_decisions
+from usimg.study.outlines import with_outlines
 from usimg.study.private import short
-from usimg.study.schema import GEOMETRY
+from usimg.study.settings import is_known
+from usimg.study.tables import current_of
+from usimg.study.visits import visits_of
 
 if TYPE_CHECKING:
     from usimg.study import Study
@@ -35,12 +39,13 @@ SYNTHETIC = "usimg"
 
 
 def gather(study: Study) -> tuple[Contents, pd.DataFrame]:
-    """Everything a report says, and the study's rows with the outlines, which `Pictures` draws when asked.
+    """Everything a report says, and the study's rows without outlines.
 
-    A large study shows a small part of its outlines, so none is drawn here.
+    A large study shows a small part of its outlines: `outlines_of` reads those of the tiles that are shown.
     """
-    rows = study.current(geometry=True).reset_index(drop=True)
-    light = _one_region(rows.drop(columns=list(GEOMETRY))).sort_values(["scan", "frame", "region"])
+    held = study.fold(geometry=False)
+    rows = current_of(study, held).reset_index(drop=True)
+    light = _one_region(rows).sort_values(["scan", "frame", "region"])
     records = [
         {str(name): value for name, value in record.items()} | {"row": index}
         for index, record in zip(light.index, light.to_dict("records"), strict=True)
@@ -54,10 +59,37 @@ def gather(study: Study) -> tuple[Contents, pd.DataFrame]:
         definitions=_definitions(light[light["state"] != "failed"]),
         runs=tuple(_run(record) for record in reversed(study.run_records())),
         synthetic=len({record["scan"] for record in records if _is_synthetic(record)}),
-        problems=tuple(study.fold(geometry=False).problems),
+        problems=tuple(held.problems),
         failed=frozenset({short(r["scan"]) for r in failed} - {short(r["scan"]) for r in shown}),
+        protocol=study.protocol.name if study.protocol.entries else "",
+        visits=tuple(map(_visit, visits_of(study, held, rows).to_dict("records"))),
+        settings=_keys(rows),
     )
     return contents, rows
+
+
+def outlines_of(study: Study, rows: pd.DataFrame, tiles: Iterable[Tile]) -> pd.DataFrame:
+    """Of the rows of `gather` those of some tiles, with their outlines, for `Pictures`."""
+    shown = [measurement.row for tile in tiles for measurement in tile.measurements]
+    return with_outlines(rows.loc[shown], study.automatic, read_decisions(study.people)[0])
+
+
+def _visit(record: Mapping[Any, Any]) -> VisitLine:
+    return VisitLine(
+        subject=record["subject"],
+        visit=record["visit"],
+        pictures=record["pictures"],
+        complete=record["complete"],
+        missing=record["missing"],
+        not_done=record["not_done"],
+        signed=record["signed_by"] or record["signature"],
+    )
+
+
+def _keys(rows: pd.DataFrame) -> tuple[int, int]:
+    """How many settings keys grey levels were taken under, and in how many of them something is unknown."""
+    keys = set(rows.loc[rows["echo_intensity"].notna(), "settings"].dropna())
+    return len(keys), sum(not is_known(key) for key in keys)
 
 
 def _picture(record: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown
 from usimg.pages import render, write_page
+from usimg.study.days import as_date
 from usimg.study.recognition import CERTAINTY
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def index_page(
         "usimg.report",
         "index.html.j2",
         found=found,
+        visit_names=_visit_names(found),
+        preset_names=_preset_names(found),
         recognised=_recognised(found),
         evidence=[
             (by, words)
@@ -68,6 +72,25 @@ def index_page(
         listed=LISTED,
     )
     return write_page(path, html)
+
+
+def _visit_names(found: Index) -> dict[tuple[str, str], str]:
+    """Visits that only their date names, by their order in this archive: a date is a patient's."""
+    dated: dict[str, set[str]] = defaultdict(set)
+    for visit in found.visits:
+        if as_date(visit.visit) is not None:
+            dated[visit.subject].add(visit.visit)
+    return {
+        (subject, visit): f"{number}."
+        for subject, days in dated.items()
+        for number, visit in enumerate(sorted(days, key=lambda day: as_date(day) or date.min), start=1)
+    }
+
+
+def _preset_names(found: Index) -> dict[str, str]:
+    """Presets by number: their names are typed by people, and may name a patient; the console shows them."""
+    typed = {str(c.settings.preset.value) for c in found.devices if c.settings.preset.source == "tag"}
+    return {name: f"no. {number}" for number, name in enumerate(sorted(typed), start=1)}
 
 
 def _recognised(found: Index) -> list[tuple[str, str, dict[str, int]]]:

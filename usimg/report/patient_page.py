@@ -15,7 +15,7 @@ from usimg.errors import StudyRefused
 from usimg.pages import render, write_page
 from usimg.report.gather import named
 from usimg.report.stills import Still, still_of
-from usimg.study.decisions import read_decisions
+from usimg.study.decisions import Decision, read_decisions
 from usimg.study.derived import FASCICULATIONS, HECKMATT
 from usimg.study.dictionary import FEATURE_WORDS
 from usimg.study.exports import Tables, tables_of
@@ -23,6 +23,7 @@ from usimg.study.outlines import with_outlines
 from usimg.study.schema import plain
 from usimg.study.signing import Signature, signatures
 from usimg.study.tables import RULE
+from usimg.study.visits import Lacking, lacking
 
 if TYPE_CHECKING:
     from usimg.study import Study
@@ -53,6 +54,7 @@ class Cell:
     sd: float | None
     repeats: tuple[float, ...]
     made_of: str
+    remarks: str = ""
     before: float | None = None
     beyond: bool | None = None
 
@@ -89,6 +91,8 @@ class Page:
     method: str
     unvalidated: int
     more_pictures: int = 0
+    lacks: Lacking = field(default_factory=Lacking)
+    protocol: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -110,7 +114,7 @@ def patient_report(
     path : path, optional
         ``exports/patient_ID_VISIT.html`` when left out.
     visit : str, optional
-        The last one when left out (visits are ordered by name, numbers in them by size).
+        The last one when left out (by day where the scans say it, else by name).
     include_unvalidated : bool
         Let automatic outlines count whose method is not validated for their structure.
 
@@ -138,7 +142,7 @@ def _page(
         known = sorted(set(tables.current["subject"].dropna()) - {""})
         some = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
         raise StudyRefused(f"this study knows no subject {subject}; it has {some or 'none'}")
-    visits = sorted(set(rows["visit"].fillna("")), key=_natural)
+    visits = _in_order(rows)
     chosen = visits[-1] if visit is None else visit
     if chosen not in visits:
         raise StudyRefused(f"{subject} has no visit {visit}; there is {', '.join(visits)}")
@@ -176,8 +180,14 @@ def _page(
         method=tables.held.method,
         unvalidated=int(unvalidated.sum()),
         more_pictures=more,
+        lacks=lacking(rows, study.protocol, _not_done(tables), subject, chosen),
+        protocol=study.protocol.name if study.protocol.entries else "",
         notes=tables.held.problems,
     )
+
+
+def _not_done(tables: Tables) -> list[Decision]:
+    return [decision for decision in tables.held.others if decision.kind == "not_done"]
 
 
 def _lines(tables: Tables, subject: str, visit: str, before: str | None) -> list[Line]:
@@ -220,6 +230,7 @@ def _cell(record: Mapping[Any, Any], repeats: tuple[float, ...], before: Mapping
         sd=plain(record["sd"]),
         repeats=repeats if len(repeats) > 1 else (),
         made_of=made_of,
+        remarks=str(record["remarks"]),
         before=None if before is None else float(before["value"]),
         beyond=beyond,
     )
@@ -269,6 +280,14 @@ def _average_words(row: Mapping[Any, Any]) -> str:
 def _why(row: Mapping[Any, Any]) -> str:
     said, reason = str(plain(row["counts_reason"]) or ""), str(plain(row.get("reason")) or "")
     return f"{said}: {reason}" if said in ("rejected", "no outline") and reason else said
+
+
+def _in_order(rows: pd.DataFrame) -> list[str]:
+    """Visits by their days, where those are known; else by name, numbers in them by size."""
+    days = rows.assign(visit=rows["visit"].fillna("")).groupby("visit")["day"].min()
+    if days.isna().any():
+        return sorted(map(str, days.index), key=_natural)
+    return sorted(map(str, days.index), key=lambda visit: (int(days[visit]), _natural(visit)))
 
 
 def _natural(visit: str) -> list[tuple[int, int, str]]:

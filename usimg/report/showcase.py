@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from usimg.errors import StudyRefused
 from usimg.report.content import Contents, Measurement, Tile
 from usimg.report.drawing import Crop, paint
-from usimg.report.gather import gather
+from usimg.report.gather import gather, outlines_of
 from usimg.report.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ def result_picture(study: Study, path: str | os.PathLike[str]) -> Path:
         Nothing in the study can be shown.
     """
     contents, rows = gather(study)
+    best = _candidates(contents)
+    rows = outlines_of(study, rows, best)
     pictures = Pictures(study, rows, longest_side=SIDE_PX, enlarge=True)
     panels: list[tuple[Tile, Crop]] = []
-    for tile in _candidates(contents):
+    for tile in best:
         drawn, shown = pictures(tile)
         if isinstance(shown, Crop):
             panels.append((drawn, shown))

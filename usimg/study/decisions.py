@@ -108,7 +108,8 @@ class Decision:
         missing = [name for name in needed if self.content.get(name) in (None, "")]
         if missing:
             raise StudyRefused(f"a decision of kind {self.kind!r} needs {', '.join(missing)}")
-        if self.kind == "grade" and not {"grade", "fasciculations"} & set(self.content):
+        seen = (self.content.get("grade"), self.content.get("fasciculations"))
+        if self.kind == "grade" and set(seen) <= {None, ""}:
             raise StudyRefused(
                 "a decision of kind 'grade' needs a grade, or whether there are fasciculations"
             )

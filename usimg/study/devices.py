@@ -197,6 +197,12 @@ def settings_of(
     depth = depth_of(frame)
     if depth is not None:
         known["depth_mm"] = Setting(depth, "picture")
+    return filled_in(known, declared, when)
+
+
+def filled_in(known: dict[str, Setting], declared: Sequence[Declared], when: date | None) -> Settings:
+    """What is known by name, and what ``devices.csv`` declares of the rest; raises as `settings_of` does."""
+    known = dict(known)
     settings = Settings(**known)
     for line in declared:
         if not line.is_about(settings, when):
@@ -209,6 +215,12 @@ def settings_of(
                 )
             known.setdefault(name, Setting(value, "declared"))
     return Settings(**known)
+
+
+def settings_columns(header: Header, frame: Frame | None) -> dict[str, str | float | None]:
+    """What tags and picture say of the settings, by the columns of a study's rows."""
+    known = settings_of(header, frame)
+    return {("grey_map" if name == "map" else name): getattr(known, name).value for name in FIELDS}
 
 
 def depth_of(frame: Frame | None) -> float | None:

@@ -21,8 +21,9 @@ from usimg.study.private import SHORT_HASH
 from usimg.study.redcap import write_redcap
 from usimg.study.schema import GEOMETRY, SCHEMA
 from usimg.study.store import Study
-from usimg.study.tables import RULE, RULE_UNVALIDATED, Wide, counted, wide
+from usimg.study.tables import RULE, RULE_UNVALIDATED, Wide, current_of, wide
 from usimg.study.values import measurement_ids
+from usimg.study.visits import visits_of
 
 if TYPE_CHECKING:
     from usimg.study.excel import Sheet
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 PEOPLE = pa.schema(
     {
         "measurement_id": pa.string(),
+        "days_since_first": pa.int32(),
+        "settings": pa.string(),
         "state": pa.string(),
         "reader": pa.string(),
         "arm": pa.string(),
@@ -42,11 +45,11 @@ PEOPLE = pa.schema(
     }
 )
 CURRENT = pa.schema([*SCHEMA, *PEOPLE])
-_NOT_FOR_READING = ("work", "generation", "heads", *GEOMETRY)
+_NOT_FOR_READING = ("work", "generation", "day", "heads", *GEOMETRY)
 # Columns of the table that says where every value of a patient row comes from.
 SOURCES = (
-    *("value_id", "subject", "visit", "session", "column", "value", "n", "sd", "rule"),
-    *("n_automatic", "n_accepted", "n_corrected", "inputs"),
+    *("value_id", "subject", "visit", "session", "column", "value", "n", "sd", "rule", "settings"),
+    *("n_automatic", "n_accepted", "n_corrected", "remarks", "inputs"),
 )
 FAILURES = ("scan", "frame", "region", "subject", "visit", "view", "structure", "status", "reason")
 
@@ -90,9 +93,9 @@ def tables_of(study: Study, *, include_unvalidated: bool = False, geometry: bool
         Whether the rows carry their outlines.
     """
     held = study.fold(geometry=geometry)
-    current = counted(held.rows, primary_reader=study.primary_reader, include_unvalidated=include_unvalidated)
+    current = current_of(study, held, include_unvalidated=include_unvalidated)
     current = current.assign(measurement_id=pd.array(measurement_ids(current), dtype="string"))
-    patients = wide(current)
+    patients = wide(current, study.protocol)
     parts = [derive(patients, definitions(study.root)), graded(held.rows, held.others)]
     filled = [part for part in parts if len(part)]
     derived = pd.concat(filled, ignore_index=True) if filled else parts[0]
@@ -110,8 +113,8 @@ def export(
     """Write the study's tables.
 
     ``current.parquet`` (all rows with outlines), ``measurements.csv`` (long), ``wide.csv`` (a row per
-    patient and visit), ``derived.csv``, ``sources.csv`` (where every patient value comes from),
-    ``left_out.csv``, ``failures.csv``.
+    patient and visit), ``visits.csv`` (what each lacks, covariates, signature), ``derived.csv``,
+    ``sources.csv`` (where every patient value comes from), ``left_out.csv``, ``failures.csv``.
 
     Parameters
     ----------
@@ -148,6 +151,7 @@ def export(
     written: dict[str, pa.Table] = {
         "measurements.csv": long,
         "wide.csv": _plain(patients.table),
+        "visits.csv": _plain(visits_of(study, tables.held, current)),
         "derived.csv": _plain(_joined_inputs(tables.derived)),
         "sources.csv": _plain(_joined_inputs(patients.long)[list(SOURCES)]),
         "left_out.csv": _plain(patients.left_out),
@@ -188,6 +192,7 @@ def _sheets(written: dict[str, pa.Table], about: list[tuple[str, str]]) -> Itera
 
     names = {
         "patients": "wide.csv",
+        "visits": "visits.csv",
         "derived": "derived.csv",
         "sources": "sources.csv",
         "measurements": "measurements.csv",

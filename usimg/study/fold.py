@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from usimg.study.days import brought_forward, named
 from usimg.study.decisions import ADJUDICATED, Decision, Target, read_decisions
 from usimg.study.history import History, Reading
 from usimg.study.methods import made_by, method_that_holds, methods_of
@@ -24,6 +25,7 @@ from usimg.study.schema import (
     MEASURED,
     SCHEMA,
     SINCE_VERSION_2,
+    SINCE_VERSION_3,
     TARGET,
     plain,
     read_parts,
@@ -120,11 +122,19 @@ def automatic_rows(study: Study, *, geometry: bool) -> tuple[pd.DataFrame, list[
     """Every row that any run wrote, and what had to be skipped, in words."""
     parts, problems = read_parts(study.automatic, geometry=geometry)
     rows: pd.DataFrame = parts.to_pandas(types_mapper=lambda kind: _PANDAS.get(str(kind)))
-    return rows, problems
+    return brought_forward(rows, study.secret), problems
 
 
 def newest(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
-    """The rows that hold for each scan: those of the last run of this method that did it.
+    """The rows that hold for each scan, as `as_written` gives them, with every visit's name.
+
+    Visits that nobody named are named by their days (`usimg.study.days.named`).
+    """
+    return named(as_written(automatic, method))
+
+
+def as_written(automatic: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The rows of the last run of this method that did a scan, for each scan.
 
     Of two runs that did not see each other the one of the larger name is taken, the same everywhere.
     """
@@ -232,7 +242,7 @@ def _accepted(
         why = "the accepted outline's part is damaged; usimg extract makes it again"
         return empty | {"state": "empty", "flags": [], "reason": why}
     # Whose picture it is may have been mended since: that comes from the row that holds now.
-    labels = ("subject", "visit", "view", "label_source", *SINCE_VERSION_2)
+    labels = ("subject", "visit", "day", "age_years", "view", "label_source", *SINCE_VERSION_2)
     numbers = {name: value for name, value in automatic.items() if name in row and name not in labels}
     return row | numbers | {"state": "accepted", "author": decision.author}
 
@@ -260,7 +270,7 @@ def _is_left_out(row: Row) -> bool:
 def _beside(neighbours: list[tuple[int, Row]], reading: Reading) -> Row:
     """A row for a structure that no run looked for in this picture."""
     row: Row = dict.fromkeys([*SCHEMA.names, *PERSON])
-    shared = ("subject", "visit", "device", "kind", *SINCE_VERSION_2)
+    shared = ("subject", "visit", "device", "kind", *SINCE_VERSION_2, *SINCE_VERSION_3)
     if neighbours:
         row |= {name: neighbours[0][1][name] for name in shared}
     return row | reading.target.as_dict() | {"label_source": "person"}

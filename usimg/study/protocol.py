@@ -192,27 +192,23 @@ class StudyProtocol:
                 return entry
         return None
 
-    def remarks(
-        self, structure: str, site: str, side: str, state: str, n: int, values: Iterable[float]
-    ) -> list[str]:
+    def remarks(self, entry: Entry | None, n: int, lowest: float, highest: float, mean: float) -> list[str]:
         """Why an average over repeats is to be looked at again, in words.
 
         Parameters
         ----------
+        entry : Entry or None
+            What asks for it (`entry_of`).
         n : int
             How many captures went in.
-        values : iterable of float
-            Their numbers; two or more say how far repeats lie apart.
+        lowest, highest, mean : float
+            Of their values.
         """
-        entry = self.entry_of(structure, site, side, state)
         words: list[str] = []
         if entry is not None and n < entry.repeats:
             words.append(f"{n} of {entry.repeats} repeats")
         most = self.spread if entry is None or entry.spread is None else entry.spread
-        listed = list(values)
-        mean = sum(listed) / len(listed) if listed else 0.0
-        if most is not None and len(listed) > 1 and mean > 0.0:
-            spread = (max(listed) - min(listed)) / mean
-            if spread > most:
-                words.append(f"repeats spread over {spread:.0%} of their mean, more than {most:.0%}")
+        if most is not None and n > 1 and mean > 0.0 and (highest - lowest) / mean > most:
+            spread = (highest - lowest) / mean
+            words.append(f"repeats spread over {spread:.0%} of their mean, more than {most:.0%}")
         return words

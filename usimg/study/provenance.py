@@ -137,6 +137,8 @@ def _average(study: Study, tables: Tables, record: Row) -> Provenance:
             f"{record[f'n_{state}']} {state}" for state in ("automatic", "accepted", "corrected")
         ),
         "rule": str(record["rule"]).replace("_", " "),
+        "settings": str(record["settings"]),
+        "look again": str(record["remarks"]),
         "column": str(record["column"]),
     }
     return Provenance(

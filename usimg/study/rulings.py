@@ -134,6 +134,7 @@ class Rulings:
         *,
         site: str = "",
         side: str = "",
+        day: int | None = None,
     ) -> Decision:
         """Say that a view or structure of the protocol was not scanned at a visit, and why.
 
@@ -141,6 +142,8 @@ class Rulings:
         ----------
         what : str
             A view or structure of the anatomy list.
+        day : int, optional
+            ``day`` of the visit's rows: a visit that is called v2 by its day may be v3 tomorrow.
         """
         target = Target("", structure=what, site=site, side=side)
         earlier = [
@@ -148,7 +151,9 @@ class Rulings:
             for decision in self.of("not_done", target)
             if (decision.content.get("subject"), decision.content.get("visit")) == (subject, visit)
         ]
-        content = {"reason": reason, "subject": subject, "visit": visit}
+        content: dict[str, Any] = {"reason": reason, "subject": subject, "visit": visit}
+        if day is not None:
+            content["day"] = int(day)
         return self._write(sitting, "not_done", target, content, earlier)
 
     def undo(self, sitting: Sitting, decision: Decision) -> Decision:

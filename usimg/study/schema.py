@@ -84,6 +84,8 @@ IDENTITY: dict[str, pa.DataType] = {
     "frame": pa.int32(),
     "region": pa.int32(),
     "label_source": _TEXT,  # manifest, structure, tags: who said what is shown
+    "day": pa.int32(),  # of the scan, moved by a secret number of days (`usimg.study.days`)
+    "age_years": _NUMBER,  # on that day, by the tags
 }
 ORIGIN: dict[str, pa.DataType] = {
     "confidence": _NUMBER,
@@ -95,6 +97,15 @@ ORIGIN: dict[str, pa.DataType] = {
     "calibration_source": _TEXT,
     "kind": _TEXT,  # of picture
     "device": _TEXT,  # maker, model, probe
+    # What tags and picture say of the settings; `usimg.study.settings` adds what is declared.
+    "maker": _TEXT,
+    "model": _TEXT,
+    "probe": _TEXT,
+    "preset": _TEXT,
+    "gain_db": _NUMBER,
+    "depth_mm": _NUMBER,
+    "dynamic_range_db": _NUMBER,
+    "grey_map": _TEXT,
     "decoder": _TEXT,
     "grey_rule": _TEXT,
     "protocol": _TEXT,
@@ -127,6 +138,9 @@ MEASURED = (
 )
 # Columns that came with schema version 2. Parts of version 1 lack them and are read with nulls there.
 SINCE_VERSION_2 = ("muscle_state", "posture", "session", "operator")
+# And with version 3, by which visits lost their dates.
+SETTINGS = ("maker", "model", "probe", "preset", "gain_db", "depth_mm", "dynamic_range_db", "grey_map")
+SINCE_VERSION_3 = ("day", "age_years", *SETTINGS)
 # How the reason of a row begins that a person excluded in a manifest or label.
 LEFT_OUT = "left out by a person"
 TARGET = ("scan", "frame", "region", "structure", "site", "side", "repeat")
@@ -268,8 +282,9 @@ def read_parts(automatic: Path, *, geometry: bool) -> tuple[pa.Table, list[str]]
 
 def _is_readable(held: pa.Schema) -> bool:
     """Whether a part has the columns of this schema, or of an older version, and no other."""
-    older = pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2])
-    return bool(held.equals(SCHEMA) or held.equals(older))
+    second = pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_3])
+    first = pa.schema([field for field in second if field.name not in SINCE_VERSION_2])
+    return any(held.equals(schema) for schema in (SCHEMA, second, first))
 
 
 def _brought_forward(table: pa.Table, schema: pa.Schema) -> pa.Table:

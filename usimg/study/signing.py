@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from usimg.errors import StudyRefused
 from usimg.study.canonical import content_id
+from usimg.study.days import VisitNames, named_by_day
 from usimg.study.decisions import Decision, Target
 from usimg.study.schema import plain, target_of
 from usimg.study.tables import WIDE_FEATURES, counted
@@ -82,6 +83,8 @@ def sign(
     if not now["measurements"]:
         raise StudyRefused(f"nothing of {subject}, visit {visit or '(no name)'}, counts: nothing to sign")
     content = now | {"subject": subject, "visit": visit, "include_unvalidated": include_unvalidated}
+    if named_by_day(visit):
+        content["day"] = plain(rows["day"].min())
     with study.sitting(author) as sitting:
         return sitting.decide("sign", Target(""), content)
 
@@ -94,28 +97,27 @@ def signatures(study: Study, held: Fold, subject: str, visit: str) -> list[Signa
     held : Fold
         With or without outlines.
     """
-    return _judged(study, held, _signs_of(held.others).get((subject, visit), []))
+    return _judged(study, held, subject, visit, _signs_of(held).get((subject, visit), []))
 
 
 def all_signatures(study: Study, held: Fold) -> dict[tuple[str, str], list[Signature]]:
     """Signatures of every visit that has some, by subject and visit."""
-    return {of_visit: _judged(study, held, signs) for of_visit, signs in _signs_of(held.others).items()}
+    return {of_visit: _judged(study, held, *of_visit, signs) for of_visit, signs in _signs_of(held).items()}
 
 
-def _signs_of(others: Iterable[Decision]) -> dict[tuple[str, str], list[Decision]]:
+def _signs_of(held: Fold) -> dict[tuple[str, str], list[Decision]]:
     found: dict[tuple[str, str], list[Decision]] = {}
-    for decision in others:
+    names = VisitNames(held.rows)
+    for decision in held.others:
         if decision.kind == "sign":
-            of_visit = (str(decision.content.get("subject")), str(decision.content.get("visit")))
-            found.setdefault(of_visit, []).append(decision)
+            found.setdefault(names.of(decision), []).append(decision)
     return found
 
 
-def _judged(study: Study, held: Fold, signs: Sequence[Decision]) -> list[Signature]:
+def _judged(study: Study, held: Fold, subject: str, visit: str, signs: Sequence[Decision]) -> list[Signature]:
     """Each signature beside what counts now by the rule it was made under; one visit's."""
     if not signs:
         return []
-    subject, visit = str(signs[0].content["subject"]), str(signs[0].content["visit"])
     rows = _of_visit(held.rows, subject, visit)
     found: list[Signature] = []
     for decision in signs:
@@ -147,15 +149,12 @@ def _what_counts(
         for row in current[list(names)].itertuples(index=False, name=None)
     ]
     records = ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))
-    pictures = set(map(target_of, records))
+    pictures, visits = set(map(target_of, records)), VisitNames(rows)
     said = [
         [decision.kind, decision.id]
         for decision in held.others
         if decision.kind in _SIGNED_TOO
-        and (
-            decision.target in pictures
-            or (decision.content.get("subject"), decision.content.get("visit")) == (subject, visit)
-        )
+        and (decision.target in pictures or visits.of(decision) == (subject, visit))
     ]
     return {
         "counted": content_id(sorted(numbers, key=str) + sorted(said)),

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from usimg.study.fold import Fold
     from usimg.study.protocol import StudyProtocol
 
+# 3: visits without dates, settings and age of a row.
 # 2: muscle_state, posture, session and operator of a row; more than one method side by side.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FOLDERS = ("automatic", "people", "runs", "exports")
 _SETTINGS = """\
 # This study, for usimg and for people: edit it freely. usimg changes the schema version alone.
@@ -196,6 +197,17 @@ class Study:
         return load(str(self.settings.get("protocol", "generic")), beside=self.root)
 
     @property
+    def secret(self) -> bytes:
+        """The study's key; without ``private/``, which may lie elsewhere, its public id instead.
+
+        Days that a run has written need no key; only dates of an older usimg are moved with it.
+        """
+        try:
+            return self.subjects.key
+        except StudyRefused:
+            return self.key.encode("ascii", "replace")
+
+    @property
     def sources(self) -> Sources:
         """Where the scans lie."""
         return Sources(self.private / "sources")
@@ -260,16 +272,15 @@ class Study:
         geometry : bool
             Keep the polygons.
         """
-        from usimg.study.tables import counted  # noqa: PLC0415  as in `fold`
+        from usimg.study.tables import current_of  # noqa: PLC0415  as in `fold`
 
-        held = self.fold(geometry=geometry)
-        return counted(held.rows, primary_reader=self.primary_reader, include_unvalidated=include_unvalidated)
+        return current_of(self, self.fold(geometry=geometry), include_unvalidated=include_unvalidated)
 
     def wide(self, *, include_unvalidated: bool = False) -> pd.DataFrame:
         """One row per subject and visit, columns ``structure__site__side__feature``."""
         from usimg.study.tables import wide  # noqa: PLC0415  as in `fold`
 
-        return wide(self.current(include_unvalidated=include_unvalidated)).table
+        return wide(self.current(include_unvalidated=include_unvalidated), self.protocol).table
 
     def run_records(self) -> list[dict[str, Any]]:
         """What was run on what, oldest first; damaged records are left out."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from usimg.study.days import since_first
 from usimg.study.decisions import ADJUDICATED
+from usimg.study.devices import read_devices
 from usimg.study.schema import LEFT_OUT, TARGET
+from usimg.study.settings import differences, with_settings
 from usimg.study.values import measurement_ids, value_id
+
+if TYPE_CHECKING:
+    from usimg.study.fold import Fold
+    from usimg.study.protocol import StudyProtocol
+    from usimg.study.store import Study
 
 # Design: trusted is a probability of at least one half, and validated.
 TRUSTED = 0.5
@@ -20,12 +28,12 @@ RULE_OF = {
     "csa_mm2": "trace_rule",
     "perimeter_mm": "trace_rule",
     "roundness": "trace_rule",
-    "echo_intensity": "device",
-    "echo_intensity_sd": "device",
-    "echovariation": "device",
+    "echo_intensity": "settings",
+    "echo_intensity_sd": "settings",
+    "echovariation": "settings",
     "echo_intensity_protocol": "echo_rule",
 }
-ALSO_ONE = {"echo_intensity_protocol": "device"}
+ALSO_ONE = {"echo_intensity_protocol": "settings"}
 # Numbers of a patient row: what is reported of a patient. None in pixels, which differ between devices;
 # the other definitions of thickness and the shape of the histogram stay in the long table.
 WIDE_FEATURES = (
@@ -38,6 +46,9 @@ WIDE_FEATURES = (
     "echovariation",
     "echo_intensity_protocol",
 )
+# Of these the protocol's word on repeats is said; of the others it would say the same again.
+REMARKED = ("thickness_mm", "csa_mm2", "echo_intensity", "echo_intensity_protocol")
+_ASKED = ("structure", "site", "side", "muscle_state")
 STATES_THAT_COUNT = ("automatic", "accepted", "corrected")
 RULE = (
     "Of one structure in one picture the adjudicated outline counts; else what the primary reader accepted;"
@@ -64,8 +75,9 @@ class Wide:
         have been and is not.
     long : DataFrame
         One row per value of ``table``: its ``value_id``, place, ``feature``, ``column``, ``value``,
-        ``n`` (repeats), ``sd`` (between repeats; NaN of one), ``rule``, counts by state, ``inputs``
-        (measurement ids).
+        ``n`` (repeats), ``sd`` (between repeats; NaN of one), ``rule``, ``settings`` (the key under
+        which grey levels were taken; of lengths all there were), counts by state, ``remarks`` (of the
+        protocol on the repeats), ``inputs`` (measurement ids).
     counting : DataFrame
         The rows behind them, with ``measurement_id``.
     """
@@ -74,6 +86,25 @@ class Wide:
     left_out: pd.DataFrame
     long: pd.DataFrame
     counting: pd.DataFrame
+
+
+def current_of(study: Study, held: Fold, *, include_unvalidated: bool = False) -> pd.DataFrame:
+    """What holds in a study with what counts, every row's settings key and the days since the first scan.
+
+    Parameters
+    ----------
+    held : Fold
+        With or without outlines.
+
+    Raises
+    ------
+    StudyRefused
+        ``devices.csv`` is not understood.
+    """
+    declared = read_devices(study.root / "devices.csv")
+    rows = with_settings(held.rows, declared, study.secret)
+    rows = rows.assign(days_since_first=since_first(rows))
+    return counted(rows, primary_reader=study.primary_reader, include_unvalidated=include_unvalidated)
 
 
 def counted(
@@ -142,13 +173,23 @@ def _others_do_not(reason: pd.Series[str], group: pd.Index, those: pd.Index, why
     reason.loc[others] = reason.loc[others].where(reason.loc[others] != "", why)
 
 
-def wide(current: pd.DataFrame) -> Wide:
+def wide(current: pd.DataFrame, protocol: StudyProtocol | None = None) -> Wide:
     """One row per subject and visit from rows with ``counts`` (see `counted`).
 
+    Parameters
+    ----------
+    current : DataFrame
+    protocol : StudyProtocol, optional
+        Says of which averages there are too few repeats, or repeats that lie too far apart.
+
+    Notes
+    -----
     Readers of one picture are averaged, then repeats. Two measurements that nothing tells apart (the
     same or no repeat number), and repeats measured by different rules, are not: the value stays empty
     and `Wide.left_out` says why.
     """
+    if "settings" not in current:
+        current = with_settings(current)
     rows = current.assign(**{name: current[name].fillna("").astype(str) for name in KEY})
     nameless = rows["counts"] & (rows["subject"] == "")
     rows.loc[nameless, "counts_reason"] = "no subject: name it in a manifest"
@@ -174,14 +215,20 @@ def wide(current: pd.DataFrame) -> Wide:
     by_place = pictures.groupby("place")
     means, spread, number = by_place.mean(), by_place.std(), by_place.count()
     for feature, rule in [*RULE_OF.items(), *ALSO_ONE.items()]:
-        rules = counting[rule].where(counting[feature].notna())
+        rules: pd.Series[Any] = counting[rule].where(counting[feature].notna())
         several = rules.groupby(counting["place"]).nunique()
         mixed = several.index[several > 1]
         means.loc[mixed, feature] = float("nan")
-        why = "repeats from different devices" if rule == "device" else "repeats measured by different rules"
-        left_out.append(_left(places.loc[mixed], feature, why))
+        if rule != "settings":
+            left_out.append(_left(places.loc[mixed], feature, "repeats measured by different rules"))
+            continue
+        for place in mixed:
+            why = differences(sorted(set(rules[counting["place"] == place].dropna())))
+            left_out.append(_left(places.loc[[place]], feature, f"repeats with different settings: {why}"))
     counting = counting.assign(measurement_id=measurement_ids(counting))
-    values = _long(means, spread, number, places, counting)
+    extremes = (by_place.min(), by_place.max())
+    values = _remarked(_long(means, spread, number, extremes, places, counting), protocol)
+    values = values.drop(columns=["place", "lowest", "highest"])
     gone = pd.concat(left_out, ignore_index=True)[[*KEY, "feature", "reason"]]
     return Wide(_spread(values), gone, values, counting)
 
@@ -190,14 +237,17 @@ def _long(
     means: pd.DataFrame,
     spread: pd.DataFrame,
     number: pd.DataFrame,
+    extremes: tuple[pd.DataFrame, pd.DataFrame],
     places: pd.DataFrame,
     counting: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row per value that exists, with its id and what it was made of."""
-    values, sd, n = (
-        table.reset_index().melt("place", var_name="feature") for table in (means, spread, number)
+    values, sd, n, lowest, highest = (
+        table.reset_index().melt("place", var_name="feature") for table in (means, spread, number, *extremes)
     )
-    values = values.assign(sd=sd["value"], n=n["value"]).dropna(subset="value")
+    columns = {"sd": sd, "n": n, "lowest": lowest, "highest": highest}
+    values = values.assign(**{name: table["value"] for name, table in columns.items()})
+    values = values.dropna(subset="value")
     values = values.sort_values(["place", "feature"], ignore_index=True)
     for state in STATES_THAT_COUNT:
         so = (counting["state"] == state).groupby(counting["place"]).sum()
@@ -205,10 +255,12 @@ def _long(
     values = values.join(places, on="place").astype(dict.fromkeys(KEY, object))
     values["rule"] = ""
     for feature, rule in RULE_OF.items():
-        if rule != "device":
+        if rule != "settings":
             where = values["feature"] == feature
             rules = counting.groupby("place")[rule].first()
             values.loc[where, "rule"] = rules.reindex(values.loc[where, "place"]).fillna("").to_numpy()
+    keys = counting.groupby("place")["settings"].agg(lambda those: "; ".join(sorted(set(those.dropna()))))
+    values["settings"] = keys.reindex(values["place"]).to_numpy()
     inputs = counting.groupby("place")["measurement_id"].agg(tuple)
     values["inputs"] = inputs.reindex(values["place"]).to_numpy()
     names = zip(*(values[name] for name in (*KEY, "feature")), strict=True)
@@ -220,7 +272,26 @@ def _long(
         f"{structure}__{'.'.join(filter(None, (site, state, posture)))}__{side}__{feature}"
         for structure, site, side, state, posture, feature in zip(*fields, strict=True)
     ]
-    return values.drop(columns="place")
+    return values
+
+
+def _remarked(values: pd.DataFrame, protocol: StudyProtocol | None) -> pd.DataFrame:
+    """Values with what the protocol has to say of their repeats."""
+    if protocol is None or not (protocol.entries or protocol.spread):
+        return values.assign(remarks="")
+    asked = {
+        place: protocol.entry_of(*place)
+        for place in values[list(_ASKED)].drop_duplicates().itertuples(index=False, name=None)
+    }
+    columns = (values[name] for name in (*_ASKED, "feature", "n", "lowest", "highest", "value"))
+    return values.assign(
+        remarks=[
+            "; ".join(protocol.remarks(asked[tuple(place)], int(n), lowest, highest, value))
+            if feature in REMARKED
+            else ""
+            for *place, feature, n, lowest, highest, value in zip(*columns, strict=True)
+        ]
+    )
 
 
 def _spread(values: pd.DataFrame) -> pd.DataFrame:
