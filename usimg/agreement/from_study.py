@@ -99,6 +99,20 @@ def tidy_rows(rows: pd.DataFrame) -> pd.DataFrame:
 _BESIDE = ("reader", "reading", "method", "version", "start", "edited")
 
 
+def counting_values(study: Study, *, include_unvalidated: bool = False) -> pd.DataFrame:
+    """One row per value that counts and picture, with ``settings``, ``origin`` and ``rule``.
+
+    ``origin`` is whose outline it is: automatic, accepted or corrected.
+    """
+    read = _that_count(study, include_unvalidated=include_unvalidated)
+    if read.rows.empty:
+        return read.rows
+    rows = _numbered(read.rows)
+    rows = rows.assign(method=rows["state"])
+    tidy = tidy_rows(rows).rename(columns={"device": "settings", "method": "origin"})
+    return tidy[tidy["value"].notna()]
+
+
 def _of_readers(held: Fold, between: str) -> Read:
     rows = held.rows
     rows = rows[(rows["reader"] != "") & rows["state"].isin(_FINISHED) & (rows["arm"] != ADJUDICATED)]

@@ -18,6 +18,7 @@ from usimg.cli import (
     measure,
     merge,
     patient,
+    reference,
     review,
 )
 from usimg.cli.screen import Exit, complain
@@ -42,6 +43,7 @@ app.command("choose")(choose.choose)
 app.command("export")(export.export)
 app.command("patient")(patient.patient)
 app.command("merge")(merge.merge)
+app.add_typer(reference.app, name="reference")
 app.add_typer(advanced.app, name="advanced")
 
 
