@@ -153,10 +153,29 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What kind of picture a frame is (``"b_mode"``, ``"doppler"``, ``"other"``, ...) and why."""
+    """What kind of picture a frame is (``"b_mode"``, ``"colour_doppler"``, ``"m_mode"``, ...) and why.
+
+    Attributes
+    ----------
+    name : str
+        One of `usimg.picture.KINDS`.
+    evidence : tuple of str
+        What says so: tags, regions, pixels, or a person.
+    automatic : bool
+        Whether it is outlined and measured without a person: depth is depth in it, and grey is tissue.
+    flags : tuple of str
+        Doubts that do not forbid that, e.g. a colour map over the whole picture.
+    """
 
     name: str
     evidence: tuple[str, ...] = ()
+    automatic: bool = True
+    flags: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return self.name.replace("b_mode", "B-mode").replace("m_mode", "M-mode").replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +213,8 @@ class Frame:
         As stored; empty for files without them.
     calibration : Calibration or None
         The scale when one holds for all of the picture's tissue; ``calibration_reason`` says why not.
+    image_type : tuple of str
+        What the file calls the picture (DICOM Image Type); a hint, for makers differ.
     """
 
     name: str
@@ -204,6 +225,7 @@ class Frame:
     regions: tuple[Region, ...] = ()
     calibration: Calibration | None = None
     calibration_reason: str = ""
+    image_type: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> Pixels:

@@ -212,6 +212,7 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> 
     }
     found, doubt = _of_one_picture(found, label)
     doubt = [*kind.flags, *doubt]
+    doubt = [*kind.flags, *doubt]
     asked = _asked(label)
     chosen: dict[str, Roi] = {}
     for structure, site in asked:

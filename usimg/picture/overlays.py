@@ -5,25 +5,14 @@ Both masks are for leaving pixels out of grey-level statistics; they say nothing
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
+from usimg.picture.colour import Tint, coloured_pixels, find_tint
 from usimg.vision import cv2
 
 BoolArray = NDArray[np.bool_]
 UInt8 = NDArray[np.uint8]
-
-# Reference 4.4: coloured when the channels differ by more than this, tint of the whole picture taken off.
-COLOUR_SPREAD = 30
-# A picture whose spread stays below this nearly everywhere has no tint to take off.
-_TINTED_FROM = 8
-_TINT_BINS = 32
-# A grey map gives each level one tint; where colours of one level scatter more, it is colour, not a map.
-_TINT_SCATTER = 15
-# Sepia and blue maps spread the channels by up to this much, flow colours by more (chosen here).
-_TINT_MOST = 80
 
 # Drawn strokes are thinner than this, stand out by this much, are this bright, drop by this much from one
 # pixel to the next on all four sides, and keep one level. Tissue fades sideways over the width of the beam.
@@ -35,7 +24,9 @@ _DROP = 60
 _ONE_LEVEL, _LEVEL_SHARE = 12, 0.6  # tissue shows through the middle of a cross
 
 
-def find_overlays(gray: UInt8, rgb: UInt8 | None, area: BoolArray) -> tuple[BoolArray, BoolArray]:
+def find_overlays(
+    gray: UInt8, rgb: UInt8 | None, area: BoolArray, tint: Tint | None = None
+) -> tuple[BoolArray, BoolArray]:
     """Masks of coloured pixels and of bright drawn strokes.
 
     Parameters
@@ -44,65 +35,22 @@ def find_overlays(gray: UInt8, rgb: UInt8 | None, area: BoolArray) -> tuple[Bool
     rgb : (rows, cols, 3) uint8 array or None
     area : (rows, cols) bool array
         Scan area, from which the picture's tint is learned.
+    tint : Tint, optional
+        When it was learned before.
 
     Returns
     -------
     coloured, drawn : (rows, cols) bool arrays
         Each with the pixel around it, where chroma bleeds and outlines are dark.
     """
-    coloured = np.zeros(gray.shape, bool) if rgb is None else _grown(_coloured(gray, rgb, area))
+    coloured = np.zeros(gray.shape, bool)
+    if rgb is not None:
+        coloured = _grown(coloured_pixels(gray, rgb, tint or find_tint(gray, rgb, area)))
     return coloured, _grown(_strokes(gray))
 
 
 def _grown(mask: BoolArray) -> BoolArray:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))).astype(bool)
-
-
-def _coloured(gray: UInt8, rgb: UInt8, area: BoolArray) -> BoolArray:
-    """Pixels whose channels differ by more than the picture's grey map makes them differ."""
-    planes = cv2.split(rgb)
-    spread = _spread(*planes)
-    # a ninth of the pixels is enough to learn a map from
-    few = area[::3, ::3] if area.any() else np.ones_like(area[::3, ::3])
-    if np.percentile(spread[::3, ::3][few], 99) > _TINTED_FROM:
-        tint = _tint(gray[::3, ::3][few], rgb[::3, ::3][few])
-        added, taken = np.clip(tint, 0, 255).astype(np.uint8), np.clip(-tint, 0, 255).astype(np.uint8)
-        untinted = [
-            cv2.add(cv2.subtract(plane, cv2.LUT(gray, added[:, c])), cv2.LUT(gray, taken[:, c]))
-            for c, plane in enumerate(planes)
-        ]
-        spread = _spread(*untinted)
-    return np.asarray(spread > COLOUR_SPREAD)
-
-
-def _spread(red: UInt8, green: UInt8, blue: UInt8) -> UInt8:
-    highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return np.asarray(cv2.subtract(highest, lowest))
-
-
-def _tint(levels: UInt8, colours: UInt8) -> NDArray[np.int16]:
-    """(256, 3): what the grey map adds to each channel at each grey level; 0 where colours scatter.
-
-    ``levels`` (N,) are grey, ``colours`` (N, 3) the same pixels' channels.
-    """
-    order = np.argsort(levels, kind="stable")
-    levels = levels[order]
-    offsets = colours[order].astype(np.int16) - levels[:, None]
-    width = 256 // _TINT_BINS
-    edges = np.searchsorted(levels, np.arange(0, 257, width, dtype=np.int32))
-    centres, medians = [], []
-    for number, (start, stop) in enumerate(itertools.pairwise(edges)):
-        if start == stop:
-            continue
-        low, middle, high = np.percentile(offsets[start:stop], (25, 50, 75), axis=0)
-        if (high - low).max() <= _TINT_SCATTER and np.ptp(middle) <= _TINT_MOST:
-            centres.append((number + 0.5) * width)
-            medians.append(middle)
-    if not centres:
-        return np.zeros((256, 3), np.int16)
-    table = [np.interp(np.arange(256), centres, column) for column in np.array(medians).T]
-    tint: NDArray[np.int16] = np.rint(np.stack(table, axis=1)).astype(np.int16)
-    return tint
 
 
 def _strokes(gray: UInt8) -> BoolArray:
@@ -129,4 +77,7 @@ def _strokes(gray: UInt8) -> BoolArray:
         drop = np.bincount(part[edge], level[edge] - padded[r, c][edge], count)
         drawn &= drop >= _DROP * np.bincount(part[edge], minlength=count)
     drawn[0] = False
-    return np.asarray(drawn[labels])
+    # tissue that a line runs into is not drawn
+    of_one_level = np.zeros(gray.shape, bool)
+    of_one_level[rows, cols] = level >= top[part] - 2 * _ONE_LEVEL
+    return np.asarray(drawn[labels]) & of_one_level

@@ -42,6 +42,8 @@ _NOISE_SHARE, _FAINT, _MARK = 0.005, 60, 128
 _PART_SHARE = 0.04
 # A part along the upper or lower border that is lower than this share of the rows is a menu or title bar.
 _BAR_SHARE = 0.1
+# A page of writing has this share of its pixels in or beside letters; a lone label less (chosen here).
+_PAGE_SHARE = 0.01
 # Less than this share of the box and there is no field to speak of.
 _LEAST_SHARE = 0.01
 # The hull of a bent panorama takes in exactly flat surround; dark pockets inside real fans hold noise in
@@ -78,12 +80,33 @@ def find_scan_area(gray: UInt8, boxes: tuple[Box, ...] = ()) -> BoolArray:
     return area
 
 
+def large_parts(gray: UInt8, share: float) -> list[tuple[Box, float]]:
+    """Boxes of textured parts, each with its area as a share of the largest's, which comes first."""
+    if min(gray.shape) < 8:
+        return []
+    size = _opening_size(gray)
+    core = _core(_in_no_flat_patch(_spread(gray), 0) & (1 - _writing(gray, size)), size)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(core[::2, ::2]), connectivity=8)
+    parts = stats[1:][np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")].tolist()
+    rows = core.shape[0]
+    return [
+        ((2 * y, 2 * x, 2 * (y + height), 2 * (x + width)), area / parts[0][cv2.CC_STAT_AREA])
+        for x, y, width, height, area in parts
+        if area >= share * parts[0][cv2.CC_STAT_AREA] and 2 * height >= _BAR_SHARE * rows
+    ]
+
+
+def is_written(gray: UInt8) -> bool:
+    """Whether the frame holds more than a word of writing."""
+    if min(gray.shape) < 8:
+        return False
+    return bool(_writing(gray, _opening_size(gray)).mean() > _PAGE_SHARE)
+
+
 def _field(gray: UInt8) -> BoolArray | None:
     if min(gray.shape) < 8:
         return None
-    kernel = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel))
-    size = max(_LEAST_OPENING_PX, round(_OPENING_PX * gray.shape[0] / _ON_ROWS)) | 1
+    spread, size = _spread(gray), _opening_size(gray)
     quiet = 1 - _writing(gray, size)
     textured = _in_no_flat_patch(spread, 0)
     faint = _parts(textured & quiet, size)
@@ -99,6 +122,23 @@ def _field(gray: UInt8) -> BoolArray | None:
             field[r0:r1, c0:c1] = True
             return field
     return _fan(faint, textured, size)
+
+
+def _spread(gray: UInt8) -> UInt8:
+    """Largest less smallest level among each pixel and its eight neighbours."""
+    kernel = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel)))
+
+
+def _opening_size(gray: UInt8) -> int:
+    return max(_LEAST_OPENING_PX, round(_OPENING_PX * int(gray.shape[0]) / _ON_ROWS)) | 1
+
+
+def _core(textured: UInt8, size: int) -> UInt8:
+    """Texture without thin things and small gaps."""
+    return np.asarray(
+        cv2.morphologyEx(_close(textured, size), cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    )
 
 
 def _in_no_flat_patch(spread: UInt8, levels: int) -> UInt8:
@@ -129,8 +169,7 @@ def _near_marks(gray: UInt8, parts: BoolArray) -> BoolArray:
 
 def _parts(textured: UInt8, size: int) -> BoolArray | None:
     """Large parts, below or above the largest of them; None when there is none."""
-    kernel = np.ones((size, size), np.uint8)
-    core = cv2.morphologyEx(_close(textured, size), cv2.MORPH_OPEN, kernel)
+    core = _core(textured, size)
     coarse = np.ascontiguousarray(core[::2, ::2])  # parts are larger than the opening: half the pixels do
     count, labels, stats, _ = cv2.connectedComponentsWithStats(coarse, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)

@@ -115,7 +115,7 @@ def open_scan(
 
     source = FileSource(path, DicomDecoder(path, layout))
     frames = tuple(
-        Frame(path.name, i, shape, source, describe, regions, calibration, reason)
+        Frame(path.name, i, shape, source, describe, regions, calibration, reason, header.image_type)
         for i in range(layout.frames)
     )
     return Scan(path.name, header, frames, source, tuple(notes))

@@ -34,6 +34,7 @@ ByteImage = NDArray[np.uint8]
 US_IMAGE = UID("1.2.840.10008.5.1.4.1.1.6.1")
 US_MULTI_FRAME = UID("1.2.840.10008.5.1.4.1.1.3.1")
 MANUFACTURER = "usimg simulated"
+_CM = 3  # code of Physical Units, PS3.3 C.8.5.5.1.15
 FIXED_DATE, FIXED_TIME = "20260101", "120000"
 # A palette keeps its last places for the colours of marks; the greys end below them.
 PALETTE_GREYS = 248
@@ -43,11 +44,16 @@ PALETTE_GREYS = 248
 class PixelRegion:
     """One item of the Sequence of Ultrasound Regions: a rectangle and the size of its pixels.
 
-    ``box`` is (r0, c0, r1, c1), half-open; ``spacing`` (row_mm, col_mm).
+    ``box`` is (r0, c0, r1, c1), half-open; ``spacing`` (row_mm, col_mm). A region that is no 2D tissue
+    says its codes of PS3.3 C.8.5.5.1: ``spatial_format``, ``data_type`` and ``units`` (y, x); a direction
+    whose unit is not 3 (cm) has its spacing in that unit.
     """
 
     box: tuple[int, int, int, int]
     spacing: tuple[float, float]
+    spatial_format: int = 1
+    data_type: int = 1
+    units: tuple[int, int] = (_CM, _CM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Tags:
     frequency_khz: int = 10000
     frame_time_ms: float = 40.0
     number: int = 1
+    image_type: tuple[str, ...] = ("ORIGINAL", "PRIMARY", "MUSCULOSKELETAL", "0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def write_dicom(
     meta.ImplementationVersionName = "USIMG_SIMULATED"
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "MUSCULOSKELETAL", "0001"]
+    dataset.ImageType = list(tags.image_type)
     dataset.SOPClassUID = meta.MediaStorageSOPClassUID
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = FIXED_DATE
@@ -153,17 +160,18 @@ def write_dicom(
 def _region(region: PixelRegion, frequency_khz: int) -> Dataset:
     r0, c0, r1, c1 = region.box
     item = Dataset()
-    item.RegionSpatialFormat = 1  # 2D
-    item.RegionDataType = 1  # tissue
+    item.RegionSpatialFormat = region.spatial_format
+    item.RegionDataType = region.data_type
     item.RegionFlags = 0
     item.RegionLocationMinX0, item.RegionLocationMinY0 = c0, r0
     item.RegionLocationMaxX1, item.RegionLocationMaxY1 = c1 - 1, r1 - 1
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3  # cm
+    item.PhysicalUnitsYDirection, item.PhysicalUnitsXDirection = region.units
     item.ReferencePixelX0 = (c1 - c0) // 2
     item.ReferencePixelY0 = 0
     item.ReferencePixelPhysicalValueX = item.ReferencePixelPhysicalValueY = 0.0
-    item.PhysicalDeltaX = region.spacing[1] / 10.0
-    item.PhysicalDeltaY = region.spacing[0] / 10.0
+    item.PhysicalDeltaY, item.PhysicalDeltaX = (
+        size / 10.0 if unit == _CM else size for size, unit in zip(region.spacing, region.units, strict=True)
+    )
     item.TransducerFrequency = frequency_khz
     return item
 
