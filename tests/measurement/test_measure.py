@@ -391,3 +391,16 @@ def test_measuring_loads_neither_scikit_learn_nor_scikit_image():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_caliper_on_a_layer_that_is_cut_by_the_field_gives_it_no_area(frame_of, speckle):
+    upper, lower = np.array([[50.0, 0], [50, 399]]), np.array([[150.0, 0], [150, 399]])
+    layer = Roi(
+        polygon=np.concatenate([upper, lower[::-1]]), upper=upper, lower=lower, structure="biceps_brachii"
+    )
+    measured = replace(layer, line=[[50, 200], [150, 200]])
+    row = measure(frame_of(speckle), [measured]).iloc[0]
+    assert row["thickness_rule"] == "caliper"
+    assert row["thickness_mm"] == pytest.approx(10.0)
+    assert np.isnan(row["csa_mm2"])
+    assert "cut by the edge" in row["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -203,6 +204,9 @@ def _measure_thickness(item: _Item, protocol: Protocol) -> None:
     """The primary thickness and every other, in mm where there is a scale; a caliper's where one is drawn."""
     if item.roi.line is not None:
         _measure_caliper(item, item.roi.line)
+        if item.polygons and item.structure.outline == "layer":
+            with suppress(OutlineRefused):
+                item.layer = _layer(item)  # whether it is cut or open does not depend on a caliper
         return
     definition = protocol.thickness_of(item.structure, item.roi.site)
     if definition is None:
