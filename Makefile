@@ -14,9 +14,9 @@ help: ## list what can be made
 
 demo: $(VENV)/.installed ## set up, extract sample_dicoms/, group patients and a synthetic cohort; prints where the reports are
 	$(BIN)/usimg extract sample_dicoms --manifest sample_dicoms/manifest.csv --study $(DEMO)/study
-	$(BIN)/usimg cluster $(DEMO)/study --include-unvalidated --out $(DEMO)/phenotypes
-	$(BIN)/usimg advanced simulate cohort --patients 454 -o $(DEMO)/cohort
-	$(BIN)/usimg cluster $(DEMO)/cohort/features.csv --clinical $(DEMO)/cohort/clinical.csv --out $(DEMO)/cohort/phenotypes
+	$(BIN)/usimg cluster $(DEMO)/study --include-unvalidated --echo raw --out $(DEMO)/phenotypes
+	$(BIN)/usimg advanced simulate cohort --patients 454 --controls 120 -o $(DEMO)/cohort
+	$(BIN)/usimg cluster $(DEMO)/cohort/features.csv --clinical $(DEMO)/cohort/clinical.csv --echo z --out $(DEMO)/cohort/phenotypes
 
 test: $(VENV)/.developer ## set up and run every test but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -40,7 +40,7 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/fit_layers.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/fit_rims.py $(DATA)/nerve_vessel
 	$(BIN)/python benchmarks/muscles.py $(DATA)/dltrack_apo
-	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split val
+	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split test --draws 2
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
 

@@ -20,12 +20,13 @@ from usimg.outline.nerve_network import (
     SIDE,
     THIS,
 )
-from usimg.outline.nerve_prompts import DESCRIBED
-from usimg.train.nerve_constants import Case, compare, fit_confidence
+from usimg.outline.nerve_prompts import DESCRIBED, UNFITTED
+from usimg.train.nerve_constants import Case, ask, border_point, compare, crossed, fit_confidence, fit_table
 from usimg.train.nerve_crops import Clumsiness, drawn
-from usimg.train.nerve_dataset import as_labelled, labelled, read
+from usimg.train.nerve_dataset import as_labelled, folds, labelled, read
 from usimg.train.nerve_export import CLOSE, difference, export, together
 from usimg.train.nerve_fit import USUAL, Drawer, batch, fit
+from usimg.train.nerve_found import look_for
 from usimg.train.nerve_net import build
 
 TINY = (6, 8, 10, 12, 12)
@@ -174,6 +175,56 @@ def test_a_folder_is_read_by_its_manifest(tmp_path):
             table.writerow([f"images/{k}.png", f"images/{k}_mask.png", f"g{k}", split, usable])
     assert [one.group for one in read(tmp_path, ["train", "val"])] == ["g0", "g2"]
     assert len(read(tmp_path, ["train"])[0].outlined) == 2
+
+
+def test_no_group_is_in_two_folds_and_none_is_lost():
+    pictures = [replace(picture(k), group=f"person {k // 2}") for k in range(14)]
+    parts = folds(pictures, 3)
+    groups = [{one.group for one in part} for part in parts]
+    assert sorted(len(g) for g in groups) == [2, 2, 3]
+    assert len(set().union(*groups)) == 7
+    assert sum(len(part) for part in parts) == 14
+
+
+def box_follower(pictures):
+    """A network that sees an ellipse in the box and nothing else."""
+    inside = pictures[:, 2].reshape(len(pictures), GRID, 2, GRID, 2).mean(axis=(2, 4))
+    logits = np.zeros((len(pictures), CLASSES, GRID, GRID), np.float32)
+    logits[:, THIS] = 12 * (inside - 0.15)
+    return logits
+
+
+def test_constants_take_the_bias_out_and_cross_fitted_ones_judge_each_prompt_once():
+    folds_of = [(box_follower, [picture(k), picture(k + 10)]) for k in range(3)]
+    prompts = ask(folds_of, "box", draws=2)
+    table = fit_table(prompts)
+    raw = np.mean([Case.of(one, UNFITTED).error for one in prompts])
+    fitted = np.mean([Case.of(one, table).error for one in prompts])
+    assert abs(raw) > 0.05
+    assert abs(fitted) < 0.02
+    judged = crossed(prompts)
+    assert len(judged) == len(prompts)
+    assert all(0 < confidence < 1 for _, confidence in judged)
+
+
+def test_a_point_of_the_border_lies_on_it():
+    one = picture(5)
+    part = one.outlined[0]
+    rng = np.random.default_rng(0)
+    rows, cols = (np.array(part.box)[[0, 2]], np.array(part.box)[[1, 3]])
+    for _ in range(20):
+        row, col = border_point(one, part, rng)
+        share = np.hypot((row - rows.mean()) / (np.ptp(rows) / 2), (col - cols.mean()) / (np.ptp(cols) / 2))
+        assert share == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_network_that_sees_nothing_suggests_nothing():
+    def blind(pictures):
+        return np.full((len(pictures), CLASSES, GRID, GRID), 0.0, np.float32)
+
+    found = look_for([(blind, [picture(0), picture(1)])], UNFITTED)
+    assert (found.nerves, found.pictures, found.cases) == (2, 2, [])
+    assert "0 of 2 nerves in 2 pictures" in found.line()
 
 
 def test_nothing_to_learn_from_is_refused(torch, tmp_path):

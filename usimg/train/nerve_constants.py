@@ -35,7 +35,7 @@ FloatArray = NDArray[np.float32]
 Tables = dict[str, dict[str, float]]
 
 # Shares of "this" that are tried as the border.
-LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7)
+LEVELS = (0.35, 0.5, 0.65)
 # An area error up to this is right; confidence is its probability.
 RIGHT = 0.15
 # A box's sides, a click and a second point are off by this in the figures (the pilot's protocol for boxes).
@@ -125,7 +125,7 @@ def compare(polygons: Sequence[NDArray[np.float64]], picture: Labelled, part: Pa
     return 2 * both / (shares.sum() + truth.sum()), sum(area(polygon) for polygon in polygons) / true - 1
 
 
-def ask(folds: Sequence[tuple[Answers, Sequence[Labelled]]], kind: str, *, draws: int = 3) -> list[Asked]:
+def ask(folds: Sequence[tuple[Answers, Sequence[Labelled]]], kind: str, *, draws: int = 2) -> list[Asked]:
     """Every whole part of the folds' pictures, ``draws`` times, prompted clumsily; the same at every call."""
     rng = np.random.default_rng(17)
     found = []

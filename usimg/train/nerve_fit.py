@@ -31,7 +31,16 @@ NERVES = 0.72
 OVERLAP, AREA, OTHERS = 1.0, 0.5, 0.3
 # Log area errors below this hardly count: experts do not repeat themselves more closely.
 CLOSE_AREA = 0.05
-USUAL = Plan(steps=5000, batch=16, rate=2e-3, weight_decay=0.03, keep=0.996, watch_every=250, phantoms=0.1)
+USUAL = Plan(
+    steps=2800,
+    batch=16,
+    rate=2e-3,
+    weight_decay=0.03,
+    cool=0.25,
+    keep=0.996,
+    watch_every=150,
+    phantoms=0.1,
+)
 
 
 class Drawer:
