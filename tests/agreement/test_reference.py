@@ -192,9 +192,8 @@ def test_the_file_says_all_and_reads_back_as_it_was(reference, tmp_path):
     assert back.models == reference.models
     assert back.citation == "simulated"
     said = json.loads(path.read_text())
-    assert {"rule", "origin", "settings", "images", "n", "ranges", "covariance", "sd_age_p"} <= set(
-        said["models"][0]
-    )
+    model = set(said["models"][0])
+    assert {"rule", "origin", "settings", "images", "n", "ranges", "covariance", "sd_age_p"} <= model
     assert score(patient(), back).equals(score(patient(), reference))
 
 
@@ -223,7 +222,12 @@ def test_images_under_two_settings_have_no_mean():
     assert "several settings" in score(made, fit(people(measure="echo_intensity"))).iloc[0]["reason"]
 
 
-FAT = '[fat_correction]\nper_cm = 40.0\nsource = "our phantom, 2026"\nsettings = "GE LOGIQ e"\nrange_mm = [0, 20]\n'
+FAT = """[fat_correction]
+per_cm = 40.0
+source = "our phantom, 2026"
+settings = "GE LOGIQ e"
+range_mm = [0, 20]
+"""
 
 
 def test_a_fat_correction_is_a_column_of_its_own_and_says_its_source(tmp_path):

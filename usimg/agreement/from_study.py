@@ -99,17 +99,22 @@ def tidy_rows(rows: pd.DataFrame) -> pd.DataFrame:
 _BESIDE = ("reader", "reading", "method", "version", "start", "edited")
 
 
+def counting_rows(study: Study, *, include_unvalidated: bool = False) -> pd.DataFrame:
+    """Rows of a study that count, one per picture and structure; readers of one picture averaged."""
+    read = _that_count(study, include_unvalidated=include_unvalidated)
+    return read.rows if read.rows.empty else _numbered(read.rows)
+
+
 def counting_values(study: Study, *, include_unvalidated: bool = False) -> pd.DataFrame:
     """One row per value that counts and picture, with ``settings``, ``origin`` and ``rule``.
 
     ``origin`` is whose outline it is: automatic, accepted or corrected.
     """
-    read = _that_count(study, include_unvalidated=include_unvalidated)
-    if read.rows.empty:
-        return read.rows
-    rows = _numbered(read.rows)
-    rows = rows.assign(method=rows["state"])
-    tidy = tidy_rows(rows).rename(columns={"device": "settings", "method": "origin"})
+    rows = counting_rows(study, include_unvalidated=include_unvalidated)
+    if rows.empty:
+        return rows
+    tidy = tidy_rows(rows.assign(method=rows["state"]))
+    tidy = tidy.rename(columns={"device": "settings", "method": "origin"})
     return tidy[tidy["value"].notna()]
 
 

@@ -167,6 +167,51 @@ class OutlineAgreement:
     identical: float
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A way to get old numbers from new ones, and how well it does.
+
+    Attributes
+    ----------
+    measure, definition, rule, fitted : str
+        Old = `rule` applied to `definition`; `fitted` is its number.
+    patients, n_values : int
+    error_percent, bias_percent : float
+        Typical error in patients left out of the fit; mean error.
+    best, as_good : bool
+        The plainest of the best; one that cannot be told from the best.
+    """
+
+    measure: str
+    definition: str
+    rule: str
+    fitted: str
+    patients: int
+    n_values: int
+    error_percent: float
+    bias_percent: float
+    best: bool
+    as_good: bool
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        number = "" if self.rule in ("as it is", f"times {self.fitted}") else f" ({self.fitted})"
+        return (
+            f"the old numbers fit {self.definition} {self.rule}{number} best, to {self.error_percent:.1f} %"
+            f" ({self.patients} patients)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A value without a partner: ``old`` or ``new``, what it is, and why."""
+
+    side: str
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Agreement:
     """All of one comparison.
@@ -181,6 +226,10 @@ class Agreement:
         What gave no numbers, and why.
     notes : list of str
         What holds for all of it.
+    explanations : list of Explanation
+        Of old numbers, best first within a measure.
+    unmatched : list of Unmatched
+        Old and new values without a partner.
     """
 
     between: str
@@ -188,6 +237,8 @@ class Agreement:
     outlines: list[OutlineAgreement] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
+    unmatched: list[Unmatched] = field(default_factory=list)
 
     @property
     def what_was_repeated(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,8 @@ from usimg.agreement.result import Agreement, Estimate
 def tables(found: Agreement) -> dict[str, pd.DataFrame]:
     """Tables by name, those without rows left out.
 
-    ``agreement``, ``errors``, ``pairs``, ``components``, ``averages``, ``levels``, ``outlines`` and
-    ``left_out``.
+    ``agreement``, ``errors``, ``pairs``, ``components``, ``averages``, ``levels``, ``outlines``,
+    ``explanations``, ``unmatched`` and ``left_out``.
     """
     made: dict[str, Iterable[Mapping[str, Any]]] = {
         "agreement": (_agreement(one) for one in found.estimates),
@@ -96,6 +97,8 @@ def tables(found: Agreement) -> dict[str, pd.DataFrame]:
             }
             for one in found.outlines
         ),
+        "explanations": map(asdict, found.explanations),
+        "unmatched": map(asdict, found.unmatched),
         "left_out": ({"comparison": one.name, "reason": one.reason} for one in found.excluded),
     }
     return {name: table for name, rows in made.items() if len(table := _framed(rows))}

@@ -13,6 +13,9 @@ from usimg.cli.screen import Exit, complain, print_json, say
 if TYPE_CHECKING:
     from usimg.agreement import Agreement
 
+# Values without a partner that the console lists.
+UNMATCHED = 12
+
 
 class Between(StrEnum):
     """What is compared."""
@@ -32,6 +35,14 @@ def agreement(
     between: Annotated[
         Between, typer.Option(help="What is compared; readings: one reader, the same picture again.")
     ] = Between.readers,
+    against: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Old numbers, CSV or Excel: does it give them?"),
+    ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option("--map", exists=True, dir_okay=False, help="TOML: which column of them is what."),
+    ] = None,
     include_unvalidated: Annotated[
         bool, typer.Option("--include-unvalidated", help="Of a study: take outlines nobody validated too.")
     ] = False,
@@ -45,8 +56,14 @@ def agreement(
 
     Example: usimg agreement my_study --between readers --out agreement
     """
-    found = _compared(table, between.value, include_unvalidated=include_unvalidated)
-    page = found.report(out, command=_command(between)) if out is not None else None
+    if against is not None:
+        found = _against(table, against, columns, include_unvalidated=include_unvalidated)
+        command = "usimg agreement TABLE --against OLD --map MAP --out FOLDER"
+    else:
+        found = _compared(table, between.value, include_unvalidated=include_unvalidated)
+        # What was typed, without paths: they may name patients.
+        command = f"usimg agreement TABLE --between {between.value} --out FOLDER"
+    page = found.report(out, command=command) if out is not None else None
     if as_json:
         print_json(_as_json(found, page))
     else:
@@ -67,9 +84,29 @@ def _compared(table: Path, between: str, *, include_unvalidated: bool) -> Agreem
     return compare(read(table), between)
 
 
-def _command(between: Between) -> str:
-    """What was typed, without paths: they may name patients."""
-    return f"usimg agreement TABLE --between {between.value} --out FOLDER"
+def _against(table: Path, old: Path, columns: Path | None, *, include_unvalidated: bool) -> Agreement:
+    from usimg.agreement.against import aliases, compare_old, study_values
+    from usimg.agreement.column_map import read_map, read_old, template
+    from usimg.errors import StudyRefused
+
+    if columns is None:
+        complain(template(old), "")
+        raise StudyRefused("--map is missing: save the lines above as a file, fill them in, and give it")
+    rows = read_old(old, read_map(columns))
+    if not table.is_dir():
+        from usimg.agreement.table import read
+
+        return compare_old(rows, read(table))
+    from usimg.study import Study
+
+    study = Study.open(table)
+    values = study_values(study, include_unvalidated=include_unvalidated)
+    if values.empty:
+        raise StudyRefused(
+            f"{table}: no value counts; accept outlines, or take those that nobody validated with"
+            " --include-unvalidated"
+        )
+    return compare_old(rows, values, aliases(study, list(rows["subject"])))
 
 
 def _show(found: Agreement, page: Path | None) -> None:
@@ -98,17 +135,29 @@ def _show(found: Agreement, page: Path | None) -> None:
             say(f"  {pair.first} \u2212 {pair.second}: bias {bias}, limits {limits}{unit}")
         for note in one.notes:
             say(f"  note: {note}", "yellow")
+    _show_rest(found)
+    if page is not None:
+        say(f"page     {page}", "bold")
+
+
+def _show_rest(found: Agreement) -> None:
+    """Outlines, what has no partner, what was not compared."""
+    from usimg.agreement.words import with_interval
+
     for outline in found.outlines:
         say(
             f"outlines of {outline.name}, {outline.first} and {outline.second}: Dice"
             f" {with_interval(outline.dice, 3)}, {outline.pictures} pictures, {outline.lacking} lack one"
         )
+    lost = [f"{one.side} {one.name}: {one.reason}" for one in found.unmatched]
+    for line in lost[:UNMATCHED]:
+        complain(f"no partner: {line}", "yellow")
+    if len(lost) > UNMATCHED:
+        complain(f"and {len(lost) - UNMATCHED} more without a partner; --out lists all", "yellow")
     for left in found.excluded:
         complain(f"not compared: {left.name}: {left.reason}", "yellow")
     for note in found.notes:
         say(note)
-    if page is not None:
-        say(f"page     {page}", "bold")
 
 
 def _plain(value: float) -> Any:
