@@ -174,6 +174,14 @@ def _both_ways(answers: Answers, pictures: FloatArray) -> FloatArray:
     return np.concatenate([plain, mirrored], axis=1).swapaxes(0, 1)
 
 
+def mean_shares(answers: Answers, pictures: Sequence[FloatArray]) -> FloatArray:
+    """Shares of the classes in every picture, over the networks, (n, CLASSES, GRID, GRID).
+
+    Many windows are looked at to find a place or a size, so none is looked at twice.
+    """
+    return np.asarray(shares_of(answers(np.stack(pictures))).mean(axis=1), np.float32)
+
+
 def laid(share: FloatArray, window: Window, onto: Window) -> FloatArray:
     """Shares in one window's places in another's, (GRID, GRID); 0 outside."""
     if window == onto:
@@ -244,8 +252,8 @@ class Look:
 def click_looks(gray: FloatArray, seed: Seed, answers: Answers, *, vessel: bool) -> list[Look]:
     """Looks through windows of every size about a click."""
     windows = [Window(seed[0], seed[1], side, side) for side in SIZES]
-    pictures = np.stack([shown(*cut(gray, window), window, seed=seed, vessel=vessel) for window in windows])
-    shares = _both_ways(answers, pictures).mean(axis=0)[:, THIS]
+    pictures = [shown(*cut(gray, window), window, seed=seed, vessel=vessel) for window in windows]
+    shares = mean_shares(answers, pictures)[:, THIS]
     looks = []
     for window, share in zip(windows, shares, strict=True):
         polygons = contours(share, window, level=0.5, inside=seed)
@@ -299,8 +307,3 @@ def bounds(polygon: Array) -> Box:
     """Bounding box of a contour."""
     (r0, c0), (r1, c1) = polygon.min(axis=0), polygon.max(axis=0)
     return (float(r0), float(c0), float(r1), float(c1))
-
-
-def mean_shares(answers: Answers, pictures: Sequence[FloatArray]) -> FloatArray:
-    """Shares of the classes in every picture, over networks and mirror images, (n, CLASSES, GRID, GRID)."""
-    return np.asarray(_both_ways(answers, np.stack(pictures)).mean(axis=0), np.float32)

@@ -31,6 +31,7 @@ from usimg.outline.polar import (
     superellipse_radius,
 )
 from usimg.outline.segmenter import Box
+from usimg.vision import cv2
 
 Array = NDArray[np.float64]
 
@@ -235,8 +236,12 @@ def inner_shoulder(gray: NDArray[np.float32], frame: PolarFrame, radius: Array) 
     share = np.linspace(0.70, 1.0, 31)  # of the outer radius
     rows, cols = frame.points(radius[:, None] * share)
     # Half a rim's width (2-3 px on nerve_vessel, see its README) keeps its shoulders apart.
-    smooth = ndimage.gaussian_filter(gray, max(0.6, 0.02 * frame.size))
-    profile = ndimage.map_coordinates(smooth, [rows, cols], order=1, mode="nearest")
+    spread = max(0.6, 0.02 * frame.size)
+    reach = int(4 * spread) + 2
+    r0, c0 = max(0, int(rows.min()) - reach), max(0, int(cols.min()) - reach)
+    crop = gray[r0 : max(r0, int(rows.max()) + reach) + 1, c0 : max(c0, int(cols.max()) + reach) + 1]
+    smooth = cv2.GaussianBlur(crop, (0, 0), spread)
+    profile = ndimage.map_coordinates(smooth, [rows - r0, cols - c0], order=1, mode="nearest")
     profile = ndimage.gaussian_filter1d(profile, 1.0, axis=0, mode="wrap")
     rise = np.gradient(profile, axis=1)
     # The shoulder belongs to the outermost rise: fascicles inside have borders too.
