@@ -8,7 +8,7 @@ import pytest
 from usimg.outline.layer_model import LayerNetwork
 from usimg.outline.selfcheck import DESCRIBED
 from usimg.train.card import Account, card, curve, worst
-from usimg.train.constants import Judged, fit_confidence, fit_offsets
+from usimg.train.constants import CAUTION, Judged, fit_confidence, fit_offsets
 from usimg.train.dataset import Left
 from usimg.train.figures import figures, interval, share
 from usimg.train.fit import Plan
@@ -39,19 +39,27 @@ def test_another_place_of_the_same_thickness_is_wrong():
     assert judged(example, above=thick, below=thick).error(0.0, 0.0) == 1.0
 
 
-def test_confidence_learns_what_tells_right_from_wrong_and_uses_nothing_backwards():
+def test_every_number_counts_the_same_in_the_confidence_in_units_of_its_own_spread():
     rng = np.random.default_rng(0)
+    spread = dict(zip(DESCRIBED, (1.0, 5.0, 0.1, 1.0, 1.0, 2.0), strict=True))
     rows, right = [], []
-    for _ in range(300):
-        row = dict(zip(DESCRIBED, rng.standard_normal(len(DESCRIBED)), strict=True))
-        rows.append(row)
-        # "muscle" speaks against here: an accident that must not be learnt.
-        right.append(bool(rng.random() < 1 / (1 + np.exp(-(1 + 2 * row["lower_agrees"] - row["muscle"])))))
+    for _ in range(600):
+        seen = dict(zip(DESCRIBED, rng.standard_normal(len(DESCRIBED)), strict=True))
+        rows.append({name: spread[name] * value for name, value in seen.items()})
+        right.append(bool(rng.random() < 1 / (1 + np.exp(-(2 + 0.5 * sum(seen.values()))))))
     table = fit_confidence(rows, right)
     assert table is not None
-    assert table["lower_agrees"] == pytest.approx(2.0, abs=0.7)
-    assert "muscle" not in table
-    assert all(weight > 0 for name, weight in table.items() if name != "intercept")
+    for name in DESCRIBED:
+        assert table[name] * spread[name] == pytest.approx(0.5, abs=0.12)
+    assert table["intercept"] == pytest.approx(2 - np.log(CAUTION), abs=0.4)
+
+
+def test_what_speaks_against_an_outline_never_raises_its_confidence():
+    rows = [dict.fromkeys(DESCRIBED, float(k)) for k in range(20)]
+    # Right where everything looks worst: an accident that must not be learnt.
+    table = fit_confidence(rows, [k < 5 for k in range(20)])
+    assert table is not None
+    assert all(weight >= 0 for name, weight in table.items() if name != "intercept")
 
 
 def test_no_confidence_is_fitted_where_nothing_was_ever_wrong():

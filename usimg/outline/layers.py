@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,11 @@ class Candidates:
     score: Array
     probability: Array
     order: NDArray[np.intp]
+
+    @cached_property
+    def sceptical(self) -> Array:
+        """(pairs,) lowest probability that any voice gives (`LayerModel.voices`)."""
+        return np.asarray(layer_model.fitted().heard(self.pairs.features).min(axis=1), np.float64)
 
     def line_px(self, index: int) -> tuple[Array, Array]:
         """(cols, rows) of a line in px of the pane."""

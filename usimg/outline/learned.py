@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,23 @@ from numpy.typing import NDArray
 
 from usimg import anatomy
 from usimg.outline.classical import ClassicalSegmenter
-from usimg.outline.edges import inner_edge
+from usimg.outline.edges import inner_edges
 from usimg.outline.field import Pane, panes
 from usimg.outline.layer_model import LayerNetwork, shipped
-from usimg.outline.layers import candidates, compartment
-from usimg.outline.network import INPUT_SHAPE, OUTPUT_COLS, Answer, Edges, edges, network_input, second_edges
+from usimg.outline.layers import ALTERNATIVES, candidates, compartment, confidence_of
+from usimg.outline.network import (
+    INPUT_SHAPE,
+    OUTPUT_COLS,
+    Answer,
+    Edges,
+    edges_of,
+    network_input,
+    second_edges,
+)
 from usimg.outline.prompted import KINDS
 from usimg.outline.scope import is_validated
 from usimg.outline.segmenter import NERVE_NETWORK, Request, get
-from usimg.outline.selfcheck import SQUEEZE, Looks, describe, ranked
+from usimg.outline.selfcheck import HALF_BAND, SQUEEZE, Looks, describe, doubts, ranked
 from usimg.roi import Roi
 from usimg.vision import cv2
 
@@ -25,11 +34,8 @@ Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
 NAME = "network"
-# `inner_edge` starts at a line's middle and looks towards the muscle; the network's edge lies about half a
-# band further on (share of depth: bands of dltrack_apo train are 2.3 % thick).
-HALF_BAND = 0.011
-# Mean distance (share of depth) from which another outline is worth offering.
-ANOTHER = 0.02
+# Confidence from which an outline counts as trusted (docs/architecture.md).
+TRUSTED = 0.5
 
 
 class NetworkSegmenter:
@@ -75,31 +81,37 @@ class NetworkSegmenter:
 
 def muscle_layer(pane: Pane, model: LayerNetwork, template: Roi) -> Roi | None:
     """The muscle of one pane, its next-best outlines in ``alternatives``; None where none is left."""
-    looks = look(pane, model)
-    classical = candidates(pane)
-    chosen, *rest = ranked(looks, classical)
-    described = describe(looks, chosen, classical)
-    confidence = model.confidence(described) if model.confidence else 0.0
+    looks, classical = look(pane, model), candidates(pane)
+    proposed = ranked(looks, classical)[: ALTERNATIVES + 1]
+    described = describe(looks, proposed)
+    confidence = 0.0
+    flags: tuple[str, ...] = ()
+    if model.confidence is not None:
+        confidence, flags = confidence_of(model.confidence.logit(described), pane)
     valid = is_validated(NAME, template.structure, template.plane, "none", pane)
     template = replace(template, validated=valid)
-    best = outline(pane, chosen, model, template, confidence)
+    drawn = refined(pane, [one.edges for one in proposed])
+    depth = pane.gray.shape[0]
+    found = []
+    for rank, (upper, lower) in enumerate(drawn):
+        found.append(
+            compartment(
+                pane,
+                upper + model.upper_offset * depth,
+                lower + model.lower_offset * depth,
+                template,
+                # What is left of the probability is shared by the others.
+                confidence=confidence if rank == 0 else (1 - confidence) / len(drawn),
+            )
+        )
+    best = found[0]
     if best is None:
         return None
-    flags = best.flags
-    if min(described["upper_agrees"], described["lower_agrees"]) < 1.0:
-        flags += ("mirrored or squeezed, the same picture gives another outline: check both edges",)
-    if min(described["upper_line"], described["lower_line"]) < 1.0:
-        flags += ("an edge lies where the search for lines finds none: check it",)
-    if confidence < 0.5:
+    flags = (*best.flags, *flags, *doubts(proposed, described))
+    if best.confidence < TRUSTED:
         flags += ("not sure that these are the two lines of the muscle: look at the alternatives",)
-    others = []
-    for edge in rest:
-        moved = max(np.abs(edge.upper - chosen.upper).mean(), np.abs(edge.lower - chosen.lower).mean())
-        # What is left of the probability is shared by the others.
-        other = outline(pane, edge, model, template, (1 - confidence) / 2)
-        if other is not None and moved > ANOTHER * INPUT_SHAPE[0]:
-            others.append(other)
-    return replace(best, flags=flags, alternatives=tuple(others))
+    others = tuple(roi for roi in found[1:] if roi is not None)
+    return replace(best, flags=flags, alternatives=others)
 
 
 def look(pane: Pane, model: LayerNetwork) -> Looks:
@@ -110,17 +122,9 @@ def look(pane: Pane, model: LayerNetwork) -> Looks:
     mirrored = Answer.of(model.logits(picture[..., ::-1])).mirrored()
     squeezed = Answer.of(model.logits(network_input(*_squeeze(gray, usable))))
     answer = plain.averaged(mirrored)
-    best = edges(answer)
+    best, alone, turned, small = edges_of([answer, plain, mirrored, squeezed])
     without_upper, without_lower = second_edges(answer, best)
-    return Looks(
-        best,
-        edges(plain),
-        edges(mirrored),
-        _unsqueezed(edges(squeezed)),
-        without_upper,
-        without_lower,
-        answer,
-    )
+    return Looks(best, alone, turned, _unsqueezed(small), without_upper, without_lower, answer)
 
 
 def at_input(pane: Pane) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -146,14 +150,6 @@ def _unsqueezed(found: Edges) -> Edges:
     return replace(found, upper=(found.upper + 0.5) * factor - 0.5, lower=(found.lower + 0.5) * factor - 0.5)
 
 
-def outline(pane: Pane, found: Edges, model: LayerNetwork, template: Roi, confidence: float) -> Roi | None:
-    """Edges in the network's grid as a Roi, drawn to the picture at full resolution."""
-    depth = pane.gray.shape[0]
-    upper = refined(pane, found.upper, above=True) + model.upper_offset * depth
-    lower = refined(pane, found.lower, above=False) + model.lower_offset * depth
-    return compartment(pane, upper, lower, template, confidence=confidence)
-
-
 def to_pane(pane: Pane, rows: FloatArray) -> tuple[Array, Array]:
     """(cols, rows) in px of the pane of a curve in the network's grid."""
     depth, width = pane.gray.shape
@@ -161,8 +157,10 @@ def to_pane(pane: Pane, rows: FloatArray) -> tuple[Array, Array]:
     return cols, (rows.astype(np.float64) + 0.5) * depth / INPUT_SHAPE[0] - 0.5
 
 
-def refined(pane: Pane, rows: FloatArray, *, above: bool) -> Array:
-    """An edge drawn to the steepest brightness beside it; ``above``: this is the muscle's upper edge."""
-    cols, line = to_pane(pane, rows)
+def refined(pane: Pane, found: Sequence[Edges]) -> list[tuple[Array, Array]]:
+    """Upper and lower edges drawn to the steepest brightness beside them, px of the pane, at its columns."""
     shift = HALF_BAND * pane.gray.shape[0]
-    return inner_edge(pane, cols, line - shift if above else line + shift, "below" if above else "above")
+    curves = [(to_pane(pane, one.upper), to_pane(pane, one.lower)) for one in found]
+    upper = inner_edges(pane, [(cols, rows - shift) for (cols, rows), _ in curves], "below")
+    lower = inner_edges(pane, [(cols, rows + shift) for _, (cols, rows) in curves], "above")
+    return list(zip(upper, lower, strict=True))

@@ -136,13 +136,9 @@ def _best_arcs(score: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
     paired = slope * pairs + sag * (pairs**2 - 1 / 3)
     pad = int(np.ceil(np.abs(offsets).max())) + 1
     smooth = cv2.GaussianBlur(score, (1, 0), sigmaX=1e-6, sigmaY=1.5)
-    evidence_ = _paired(np.where(usable, smooth, 0.0), pad)
-    there = _paired(usable, pad)
-    row = np.arange(height)[None, :, None]
-    index = (row + pad + np.round(paired[:, None]).astype(np.intp)) * len(pairs) + np.arange(len(pairs))
-    total = np.take(evidence_, index).sum(axis=2)
-    seen = np.take(there, index).sum(axis=2)
-    mean = np.where(seen >= 0.6 * index.shape[2], total / np.maximum(seen, 1.0), 0.0)
+    total = _along(_paired(np.where(usable, smooth, 0.0), pad), paired, pad)
+    seen = _along(_paired(usable, pad), paired, pad)
+    mean = np.where(seen >= 0.6 * len(pairs), total / np.maximum(seen, 1.0), 0.0)
     probe = np.linspace(-1.0, 1.0, 5, dtype=np.float32)
     probed = slope * probe + sag * (probe**2 - 1 / 3)
     places = (np.arange(height, dtype=np.float32)[None, :, None] + probed[:, None]).reshape(-1, 5)
@@ -158,6 +154,19 @@ def _best_arcs(score: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
     return np.array(found, dtype=np.float32).reshape(-1, steps)
 
 
+def _along(values: FloatArray, arcs: FloatArray, pad: int) -> FloatArray:
+    """Sums of padded values (rows, pairs) along arcs (n, pairs) of row offsets, from every row: (n, rows)."""
+    height = values.shape[0] - 2 * pad
+    first = np.round(arcs).astype(np.intp) + pad
+    # A row of the transposed values is one column of the picture, so that every slice lies together.
+    columns = np.ascontiguousarray(values.T)
+    total = np.zeros((len(arcs), height), np.float32)
+    for k, column in enumerate(columns):
+        windows = np.lib.stride_tricks.sliding_window_view(column, height)
+        total += windows[first[:, k]]
+    return total
+
+
 def _paired(values: NDArray[np.generic], pad: int) -> FloatArray:
     """Means of neighbouring steps, padded above and below with nothing."""
     halved = np.asarray(values, np.float32).reshape(values.shape[0], -1, 2).mean(axis=2)
@@ -167,40 +176,54 @@ def _paired(values: NDArray[np.generic], pad: int) -> FloatArray:
 def _bend(score: FloatArray, arcs: FloatArray) -> FloatArray:
     """Arcs drawn to the evidence: the best path within `CORRIDOR` rows of each."""
     height, steps = score.shape
-    reach = np.arange(-CORRIDOR, CORRIDOR + 1)
-    bent = np.empty_like(arcs)
-    for k, arc in enumerate(arcs):
-        row = np.round(arc).astype(np.intp) + reach[:, None]
-        inside = (row >= 0) & (row < height)
-        band = np.where(inside, score[np.clip(row, 0, height - 1), np.arange(steps)], -1.0)
-        band = band - OFF_ARC_COST * (reach[:, None] / CORRIDOR) ** 2
-        path = best_path(band.astype(np.float32), steepest=1, bend_cost=BEND_COST)
-        bent[k] = np.clip(row[path, np.arange(steps)], 0, height - 1)
-    return bent
+    if not len(arcs):
+        return arcs
+    reach = np.arange(-CORRIDOR, CORRIDOR + 1)[:, None]
+    row = np.round(arcs).astype(np.intp)[:, None, :] + reach
+    column = np.arange(steps)
+    inside = (row >= 0) & (row < height)
+    band = np.where(inside, score[np.clip(row, 0, height - 1), column], -1.0)
+    band = band - OFF_ARC_COST * (reach / CORRIDOR) ** 2
+    path = best_paths(band.astype(np.float32), steepest=1, bend_cost=BEND_COST)
+    bent = np.take_along_axis(row, path[:, None, :], axis=1)[:, 0]
+    return np.asarray(np.clip(bent, 0, height - 1), np.float32)
 
 
 def best_path(score: FloatArray, steepest: int = STEEPEST, bend_cost: float = BEND_COST) -> NDArray[np.intp]:
-    """Rows of the path of greatest summed ``score`` from the first to the last column.
+    """Rows of the path of greatest summed ``score`` (rows, steps) from the first to the last column."""
+    path: NDArray[np.intp] = best_paths(score[None], steepest, bend_cost)[0]
+    return path
 
-    Dynamic programming over columns, all rows at once; ties go to the smaller step.
+
+def best_paths(score: FloatArray, steepest: int = STEEPEST, bend_cost: float = BEND_COST) -> NDArray[np.intp]:
+    """`best_path` in each of several scores (n, rows, steps): (n, steps).
+
+    Dynamic programming over columns, all rows of all scores at once; ties go to the smaller step.
     """
-    rows, steps = score.shape
+    count, rows, steps = score.shape
     shifts = sorted(range(-steepest, steepest + 1), key=lambda s: (abs(s), s))
-    total = np.full(rows + 2 * steepest, -np.inf, np.float32)
-    inner = slice(steepest, steepest + rows)
-    total[inner] = score[:, 0]
-    came = np.empty((steps, rows), np.int8)
-    options = np.empty((len(shifts), rows), np.float32)
+    columns = np.ascontiguousarray(np.moveaxis(score, 2, 0), np.float32)
+    total = np.full((count, rows + 2 * steepest), -np.inf, np.float32)
+    inner = total[:, steepest : steepest + rows]
+    inner[:] = columns[0]
+    came = np.empty((steps, count, rows), np.int8)
+    windows = [total[:, steepest + shift : steepest + shift + rows] for shift in shifts]
+    costs = [np.float32(bend_cost * abs(shift)) for shift in shifts]
+    best, option = np.empty((count, rows), np.float32), np.empty((count, rows), np.float32)
+    better = np.empty((count, rows), bool)
     for step in range(1, steps):
-        for k, shift in enumerate(shifts):
-            np.subtract(
-                total[steepest + shift : steepest + shift + rows], bend_cost * abs(shift), out=options[k]
-            )
-        best = options.argmax(axis=0)
-        came[step] = best
-        total[inner] = np.take_along_axis(options, best[None], axis=0)[0] + score[:, step]
-    path = np.empty(steps, np.intp)
-    path[-1] = int(total[inner].argmax())
+        np.subtract(windows[0], costs[0], out=best)
+        chosen = came[step]
+        chosen[:] = 0
+        for k in range(1, len(shifts)):
+            np.subtract(windows[k], costs[k], out=option)
+            np.greater(option, best, out=better)
+            np.copyto(chosen, k, where=better)
+            np.maximum(best, option, out=best)
+        np.add(best, columns[step], out=inner)
+    path = np.empty((count, steps), np.intp)
+    path[:, -1] = inner.argmax(axis=1)
+    moved, each = np.array(shifts, np.intp), np.arange(count)
     for step in range(steps - 1, 0, -1):
-        path[step - 1] = path[step] + shifts[came[step, path[step]]]
+        path[:, step - 1] = path[:, step] + moved[came[step, each, path[:, step]]]
     return path

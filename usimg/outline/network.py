@@ -8,15 +8,18 @@ of greatest likelihood. Everything here is numpy and OpenCV; torch is not needed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usimg.outline.lines import best_path
+from usimg.outline.lines import best_paths
 from usimg.vision import cv2
 
 FloatArray = NDArray[np.float32]
+# A boundary of each column, and its mean score.
+Route = tuple[NDArray[np.intp], float]
 
 # Rows and columns the network sees: thickness is measured down the rows, lines change little along the
 # columns (segmentation pilot, 1.2).
@@ -152,31 +155,42 @@ _LEAST_ROWS = 2
 
 def edges(answer: Answer) -> Edges:
     """The two most likely edges; where they would cross, the less likely one gives way."""
-    begins, ends = boundary_scores(answer)
-    return _edges(answer, begins, ends)
+    return edges_of([answer])[0]
+
+
+def edges_of(answers: Sequence[Answer]) -> list[Edges]:
+    """`edges` of several answers, searched together."""
+    return _edges([(answer, *boundary_scores(answer)) for answer in answers])
 
 
 def second_edges(answer: Answer, best: Edges) -> tuple[Edges, Edges]:
     """The best edges when the upper one, and when the lower one, must be another line."""
     begins, ends = boundary_scores(answer)
-    return (
-        _edges(answer, _without(begins, best.upper), ends),
-        _edges(answer, begins, _without(ends, best.lower)),
+    without_upper, without_lower = _edges(
+        [(answer, _without(begins, best.upper), ends), (answer, begins, _without(ends, best.lower))]
     )
+    return without_upper, without_lower
 
 
-def _edges(answer: Answer, begins: FloatArray, ends: FloatArray) -> Edges:
-    upper, upper_score = _path(begins)
-    lower, lower_score = _path(ends)
+def _edges(scored: Sequence[tuple[Answer, FloatArray, FloatArray]]) -> list[Edges]:
+    """From answers with their scores of beginning and ending."""
+    paths = _paths([score for _, begins, ends in scored for score in (begins, ends)])
+    return [_uncrossed(*one, paths[2 * k], paths[2 * k + 1]) for k, one in enumerate(scored)]
+
+
+def _uncrossed(answer: Answer, begins: FloatArray, ends: FloatArray, first: Route, second: Route) -> Edges:
+    (upper, upper_score), (lower, lower_score) = first, second
     if (lower - upper < _LEAST_ROWS).any():
         row = np.arange(begins.shape[0])[:, None]
         # Below anything the scores hold, but finite: a path that must cross still exists.
         barred = -40.0
         if upper_score >= lower_score:
-            lower, lower_score = _path(np.where(row < upper + _LEAST_ROWS, barred, ends).astype(np.float32))
+            over = row < upper + _LEAST_ROWS
+            [(lower, lower_score)] = _paths([np.where(over, barred, ends).astype(np.float32)])
             lower = np.maximum(lower, upper + _LEAST_ROWS)
         else:
-            upper, upper_score = _path(np.where(row > lower - _LEAST_ROWS, barred, begins).astype(np.float32))
+            under = row > lower - _LEAST_ROWS
+            [(upper, upper_score)] = _paths([np.where(under, barred, begins).astype(np.float32)])
             upper = np.minimum(upper, lower - _LEAST_ROWS)
     return Edges(_sub_pixel(answer.begins, upper), _sub_pixel(answer.ends, lower), upper_score, lower_score)
 
@@ -208,9 +222,10 @@ def _at_boundaries(probability: FloatArray) -> FloatArray:
     return np.asarray(np.log((padded[1:] + padded[:-1]) / 2 + 1e-4), np.float32)
 
 
-def _path(score: FloatArray) -> tuple[NDArray[np.intp], float]:
-    path = best_path(score, steepest=_STEEPEST, bend_cost=_BEND_COST)
-    return path, float(score[path, np.arange(score.shape[1])].mean())
+def _paths(scores: Sequence[FloatArray]) -> list[Route]:
+    found = best_paths(np.stack(scores), steepest=_STEEPEST, bend_cost=_BEND_COST)
+    column = np.arange(found.shape[1])
+    return [(path, float(score[path, column].mean())) for score, path in zip(scores, found, strict=True)]
 
 
 def _without(score: FloatArray, line: FloatArray) -> FloatArray:
