@@ -253,9 +253,10 @@ def test_cluster_of_a_synthetic_cohort_claims_groups_once_device_and_sex_are_kno
     assert usimg_command("advanced", "simulate", "cohort", "--patients", "300", "-o", folder).code == 0
     alone = usimg_command("cluster", folder / "features.csv")
     assert "separated, not checked for device, sex" in alone.out
-    known = usimg_command(
-        "cluster", folder / "features.csv", "--clinical", folder / "clinical.csv", "--out", tmp_path / "out"
-    )
+    both = ("cluster", folder / "features.csv", "--clinical", folder / "clinical.csv")
+    stopped = usimg_command(*both)
+    assert (stopped.code, "--echo z" in stopped.err, "--without-echo" in stopped.err) == (1, True, True)
+    known = usimg_command(*both, "--echo", "raw", "--out", tmp_path / "out")
     assert known.code == 0
     assert "groups" in known.out.splitlines()
     labels = pd.read_csv(tmp_path / "out" / "labels.csv").set_index("subject")["part"]

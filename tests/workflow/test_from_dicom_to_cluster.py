@@ -101,7 +101,7 @@ def thickness_mm(frame: usimg.Frame, roi: usimg.Roi) -> float:
 
 def severity(table: Path) -> dict[str, float]:
     """What ``usimg cluster`` says of each subject."""
-    return json.loads(run("cluster", table, "--json"))["severity_sd"]
+    return json.loads(run("cluster", table, "--echo", "raw", "--json"))["severity_sd"]
 
 
 def test_a_correction_in_the_viewer_is_the_value_in_the_table_and_in_the_groups(

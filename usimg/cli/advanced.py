@@ -38,16 +38,17 @@ def cohort(
     patients: Annotated[int, typer.Option(help="How many.")] = 454,
     kind: Annotated[str, typer.Option(help="groups, gradient, skewed, flat, device_bimodal, ...")] = "groups",
     missing: Annotated[float, typer.Option(help="Share of values that are missing.")] = 0.0,
+    controls: Annotated[int, typer.Option(min=0, help="Healthy people beside them.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
 ) -> None:
     """Write a synthetic cohort for usimg cluster: features.csv, clinical.csv, truth.csv.
 
-    Example: usimg advanced simulate cohort --patients 454 -o cohort
+    Example: usimg advanced simulate cohort --patients 454 --controls 120 -o cohort
     """
     from usimg.simulate.cohorts import cohort as simulated
     from usimg.simulate.cohorts import write
 
-    write(simulated(patients, kind, missing=missing, seed=seed), folder)
+    write(simulated(patients, kind, missing=missing, controls=controls, seed=seed), folder)
     say(f"written: {folder} (synthetic; nothing in it was measured in a person)")
 
 

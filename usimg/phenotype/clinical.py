@@ -20,6 +20,7 @@ gastrostomy        1 or 0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -105,7 +106,13 @@ def read_clinical(path: Path) -> pd.DataFrame:
     return table.set_index("subject")
 
 
-def joined(clinical: pd.DataFrame, visits: pd.Series[str], *, window_days: int = WINDOW_DAYS) -> Joined:
+def joined(
+    clinical: pd.DataFrame,
+    visits: pd.Series[str],
+    *,
+    window_days: int = WINDOW_DAYS,
+    dates: Mapping[tuple[str, str], str] | None = None,
+) -> Joined:
     """The clinical row that belongs to each patient's scan, with scales and stages.
 
     Parameters
@@ -116,6 +123,8 @@ def joined(clinical: pd.DataFrame, visits: pd.Series[str], *, window_days: int =
         By patient: visit of the scan, a date or words; empty where there is none.
     window_days : int
         How far from the scan a dated line may lie.
+    dates : mapping, optional
+        (subject, visit) to its date, where visits are not named by it.
 
     Raises
     ------
@@ -123,7 +132,8 @@ def joined(clinical: pd.DataFrame, visits: pd.Series[str], *, window_days: int =
         Several lines of a patient and nothing that chooses between them.
     """
     known = clinical[clinical.index.isin(visits.index)]
-    days = visits.map(_as_day)
+    named = [(dates or {}).get((str(who), str(visit)), visit) for who, visit in visits.items()]
+    days = pd.Series([_as_day(text) for text in named], index=visits.index, dtype=object)
     dated = "date" in known and known["date"].notna().any() and days.notna().any()
     by_visit = not dated and "visit" in known and visits.isin(set(known["visit"].dropna())).any()
     outside = 0

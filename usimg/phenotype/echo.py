@@ -37,20 +37,39 @@ def has_several_keys(columns: Mapping[str, str], keys: pd.Series[str]) -> bool:
     return ROLE in columns.values() and _several(keys)
 
 
-def refuse_several_keys(columns: Mapping[str, str], keys: pd.Series[str]) -> None:
+def refuse_several_keys(
+    columns: Mapping[str, str], keys: pd.Series[str], settings: Mapping[str, int] | None = None
+) -> None:
     """Stop, and say the ways out.
+
+    Parameters
+    ----------
+    columns : mapping
+        Feature to its role.
+    keys : Series of str
+        By patient.
+    settings : mapping of str to int, optional
+        Place (``structure__site__side``) to its number of settings keys, where there are several.
 
     Raises
     ------
     StudyRefused
     """
+    places = {name.rpartition("__")[0] for name, role in columns.items() if role == ROLE}
+    differing = {place: n for place, n in (settings or {}).items() if place in places}
     if has_several_keys(columns, keys):
-        raise StudyRefused(
-            f"echo intensity comes from {keys[keys != ''].nunique()} devices or settings ({_counted(keys)}),"
-            " and grey levels of one are not those of another. Choose: --echo z (against controls scanned on"
-            " the same device), --echo bridged (converted values, usimg agreement), --without-echo, or"
-            " --echo raw, which compares them as they are and says so in the report's first sentence"
-        )
+        what = f"{keys[keys != ''].nunique()} devices or settings ({_counted(keys)})"
+    elif differing:
+        place, n = max(differing.items(), key=lambda item: item[1])
+        what = f"several settings (depth ...) in {len(differing)} of {len(places)} places; {n} in {place}"
+    else:
+        return
+    raise StudyRefused(
+        f"echo intensity comes from {what}, and grey levels of one are not those of another. Choose: --echo z"
+        " (against controls scanned on the same device), --echo bridged (converted values, usimg agreement),"
+        " --without-echo, or --echo raw, which compares them as they are and says so in the report's first"
+        " sentence"
+    )
 
 
 def settled(
@@ -159,5 +178,5 @@ def _several(keys: pd.Series[str]) -> bool:
 def _counted(keys: pd.Series[str]) -> str:
     """Keys with their numbers of people, the most frequent first."""
     counts = keys.where(keys != "", "unknown").value_counts()
-    listed = [f"{key}: {n}" for key, n in counts.items()]
+    listed = [f"{str(key)[:48]}{'...' if len(str(key)) > 48 else ''}: {n}" for key, n in counts.items()]
     return "; ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")

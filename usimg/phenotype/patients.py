@@ -88,7 +88,7 @@ def baseline(rows: pd.DataFrame, *, visit: str = "", sides: str = APART) -> Pati
     if chosen["subject"].duplicated().any():
         twice = chosen.loc[chosen["subject"].duplicated(), "subject"].iloc[0]
         raise StudyRefused(
-            f"{twice} has several rows of one visit (sessions?); give one row per patient and visit"
+            f"{twice} has several rows; give one row per patient and visit, and name the visits"
         )
     chosen = chosen.set_index("subject")
     visits = pd.Series("", index=chosen.index, name="visit")
@@ -139,7 +139,7 @@ def flow_to_groups(flow: tuple[Step, ...], excluded: Mapping[object, str], incom
 
 
 def _first_visits(rows: pd.DataFrame, labels: pd.Series[str]) -> pd.DataFrame:
-    if not rows["subject"].duplicated().any():
+    if not rows["subject"].duplicated().any() or len(set(labels)) == 1:
         return rows
     ranks = {label: _rank(label) for label in set(labels)}
     kinds = {kind for kind, _ in ranks.values()}

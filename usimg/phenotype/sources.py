@@ -42,7 +42,7 @@ def rows_of(study: Study, *, include_unvalidated: bool = False, outlines: str = 
 
 
 def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool = False) -> pd.DataFrame:
-    """Device, settings, sex, age and height of each patient at the visit taken.
+    """Device, sex, age and height of each patient at the visit taken.
 
     Parameters
     ----------
@@ -59,13 +59,10 @@ def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool 
 
     held = study.fold(geometry=False)
     current = current_of(study, held, include_unvalidated=include_unvalidated)
-    rows = current[current["counts"].astype(bool)]
-    taken = rows[rows["visit"].fillna("").astype(str) == rows["subject"].map(visits).fillna("")]
+    taken = _taken(current, visits)
     found = pd.DataFrame(index=visits.index)
-    for name in ("device", "settings"):
-        if name in taken:
-            keys = taken[name].fillna("").astype(str).groupby(taken["subject"])
-            found[name] = keys.agg(lambda key: " + ".join(sorted(set(key) - {""}))).reindex(visits.index)
+    devices = taken["device"].fillna("").astype(str).groupby(taken["subject"])
+    found["device"] = devices.agg(lambda key: " + ".join(sorted(set(key) - {""}))).reindex(visits.index)
     known = visits_of(study, held, current).set_index("subject")
     facts = known[known["visit"] == known.index.map(visits.to_dict())].reindex(visits.index)
     for theirs, ours in (("sex", "sex"), ("age_years", "age"), ("height_cm", "height_cm")):
@@ -74,6 +71,42 @@ def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool 
     if "years_since_onset" in facts and facts["years_since_onset"].notna().any():
         found["months_since_onset"] = 12 * facts["years_since_onset"].astype(float)
     return found
+
+
+def several_settings(
+    study: Study, visits: pd.Series[str], *, include_unvalidated: bool = False
+) -> dict[str, int]:
+    """Places (``structure__site__side``) measured with several settings keys, and with how many.
+
+    The key (`usimg.study.settings`) holds depth and preset, which differ between muscles by protocol; what
+    matters is whether they differ between patients in the same muscle. What is unknown is written alike and
+    counts as one here: that it may differ cannot be seen.
+    """
+    from usimg.study.tables import current_of  # noqa: PLC0415  as in `rows_of`
+
+    current = current_of(study, study.fold(geometry=False), include_unvalidated=include_unvalidated)
+    taken = _taken(current, visits)
+    place = taken[["structure", "site", "side"]].fillna("").astype(str).agg("__".join, axis=1)
+    counts = taken["settings"].fillna("").astype(str).groupby(place).nunique()
+    return {str(name): int(n) for name, n in counts[counts > 1].items()}
+
+
+def dates_of(study: Study) -> dict[tuple[str, str], str]:
+    """Date of each subject's visit, for joining and for months between visits; it goes into no table."""
+    from usimg.study.days import date_of  # noqa: PLC0415  as in `rows_of`
+
+    rows = study.fold(geometry=False).rows
+    known = rows.loc[rows["day"].notna(), ["subject", "visit", "day"]].drop_duplicates(_KEY)
+    return {
+        (str(subject), str(visit)): date_of(int(number), str(subject), study.secret).isoformat()
+        for subject, visit, number in known.itertuples(index=False, name=None)
+    }
+
+
+def _taken(current: pd.DataFrame, visits: pd.Series[str]) -> pd.DataFrame:
+    """The outlines that count behind the visit taken of each patient."""
+    rows = current[current["counts"].astype(bool)]
+    return rows[rows["visit"].fillna("").astype(str) == rows["subject"].map(visits).fillna("").astype(str)]
 
 
 def together(known: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:

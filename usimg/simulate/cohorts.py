@@ -49,6 +49,8 @@ _NERVES = (
     ("median_nerve__upper_arm", 8.6, 1.6),
 )
 SIDES = ("left", "right")
+# How far controls lie from the mean of a gradient, towards health.
+HEALTHIER_SD = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,8 @@ class Cohort:
     clinical : DataFrame
         Per patient: device, sex, site, age, height_cm, visit_year, alsfrs_r, mmt, cmap_mv.
     truth : DataFrame
-        Per patient: severity (SD) and group ("Mild", "Severe", or "" where there are none).
+        Per patient: severity (SD) and group ("Mild", "Severe", or "" where there are none); controls have
+        the group "control".
     roles : dict
         Column of `features` to its role.
     kind : str
@@ -84,6 +87,7 @@ def cohort(
     severe_share: float = 0.4,
     loading: float | None = None,
     missing: float = 0.0,
+    controls: int = 0,
     seed: int = 0,
 ) -> Cohort:
     """Patients with ultrasound features and clinical facts, and who truly belongs where.
@@ -104,6 +108,9 @@ def cohort(
         correlate by 0.1), 0.5 beside a gap of device or sex, 0.7 otherwise.
     missing : float
         Share of values that are missing, at random.
+    controls : int
+        Healthy people beside the patients, C0001, ..., called ``control`` in the clinical column ``group``,
+        on the same devices.
     seed : int
         The same seed gives the same cohort.
 
@@ -178,10 +185,24 @@ def cohort(
         index=index,
     )
     words = np.array(["Mild", "Severe"])[group] if kind == "groups" else np.repeat("", patients)
+    features = pd.DataFrame(values, index=index, columns=names)
+    truth = pd.DataFrame({"severity_sd": severity, "group": words}, index=index)
+    if controls:
+        # Of the same kind, so that a gap between devices or sexes is theirs too; other seeds than patients'.
+        of = "gradient" if kind == "groups" else kind
+        healthy = cohort(max(controls, 4), of, loading=loading, missing=missing, seed=seed + 1_000_003)
+        milder = HEALTHIER_SD * sign * np.array([sd for *_, sd in columns])
+        taken = healthy.features.iloc[:controls].rename(lambda name: name.replace("S", "C"))
+        facts = healthy.clinical.iloc[:controls].drop(columns=["alsfrs_r", "mmt", "cmap_mv"])
+        features = pd.concat([features, taken - milder])
+        clinical = pd.concat(
+            [clinical.assign(group="patient"), facts.set_axis(taken.index).assign(group="control")]
+        )
+        truth = pd.concat([truth, pd.DataFrame({"group": "control"}, index=taken.index)])
     return Cohort(
-        features=pd.DataFrame(values, index=index, columns=names),
+        features=features,
         clinical=clinical,
-        truth=pd.DataFrame({"severity_sd": severity, "group": words}, index=index),
+        truth=truth,
         roles={name: role for name, role, _, _ in columns},
         kind=kind,
     )
