@@ -12,10 +12,17 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from usimg import UsimgError
 from usimg.errors import DependencyMissing, StudyRefused
+from usimg.study import Study
+from usimg_napari.blind import Adjudication, AdjudicationDesk, BlindDesk
 from usimg_napari.desk import StudyDesk
+from usimg_napari.pages import Desk
+from usimg_napari.panel import ReviewPanel
 from usimg_napari.places import opened
+from usimg_napari.review import Review
 from usimg_napari.tiles import folder_of, tiles_of
 from usimg_napari.workbench import Workbench
+from usimg_napari.worklist import Worklist
+from usimg_napari.worklist_panel import WorklistPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -71,6 +78,64 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
     return viewer
 
 
+def open_reading(
+    path: str | Path,
+    reader: str,
+    *,
+    sample: int = 60,
+    seed: int = 1,
+    adjudicate: bool = False,
+    viewer: Viewer | None = None,
+) -> Viewer:
+    """A blind sitting over a sample of a study, or the settling of what readers left different.
+
+    Parameters
+    ----------
+    path : path
+        A study with outlines.
+    reader : str
+        Who reads; a reader's sitting goes on where it ended.
+    sample, seed : int
+        How many pictures, and which: the same for every reader of one reader study.
+    adjudicate : bool
+        Settle instead of reading.
+
+    Raises
+    ------
+    StudyRefused
+        No study, no reader, or nothing to read.
+    DependencyMissing
+        No screen.
+    """
+    import napari  # noqa: PLC0415  as in `open_study`
+
+    study = Study.open(path)
+    if not reader.strip():
+        raise StudyRefused("who is reading? give --reader NAME")
+    desk: Desk = AdjudicationDesk(study) if adjudicate else BlindDesk(study, reader, sample=sample, seed=seed)
+    if not desk.pages():
+        what = "no picture was read differently by two readers" if adjudicate else "no outlines to draw from"
+        raise StudyRefused(f"{path}: {what}")
+    review = (Adjudication if adjudicate else Review)(desk, reader.strip())
+    if viewer is None:
+        _need_a_screen()
+        viewer = napari.Viewer(title="usimg reader study")
+    worklist = Worklist(review)
+    panel = ReviewPanel(viewer, review)
+    viewer.window.add_dock_widget(WorklistPanel(worklist, lambda: None), name="usimg work list", area="left")
+    viewer.window.add_dock_widget(panel, name="usimg review", area="right")
+    if not adjudicate:
+        hide_numbers(panel)
+    return viewer
+
+
+def hide_numbers(panel: ReviewPanel) -> None:
+    """A blind reader sees outlines and no numbers: they would tell what was read before."""
+    for column in range(2, panel.table.columnCount()):
+        panel.table.setColumnHidden(column, True)
+    panel.canvas.outlines.text.visible = False
+
+
 def _need_a_screen() -> None:
     named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in named):
@@ -80,14 +145,17 @@ def _need_a_screen() -> None:
 
 
 class StudyChooser(QWidget):
-    """The plugin's entry in napari's menu: choose a study, and the review opens in this viewer."""
+    """The plugin's entry in napari's menu: choose a study or scans, and the review opens in this viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self.button = QPushButton("Open a study …")
+        self.button = QPushButton("Open a study or a folder of scans …")
         self.button.clicked.connect(self._choose)
-        self.message = QLabel("A study is the folder that usimg extract ARCHIVE --study STUDY made.")
+        self.message = QLabel(
+            "Choose the folder of a study, or of scans: scans get a study beside their folder, and nothing"
+            " is written into it."
+        )
         self.message.setWordWrap(True)
         column = QVBoxLayout(self)
         column.addWidget(self.button)
@@ -104,6 +172,6 @@ class StudyChooser(QWidget):
             self.message.setText(f"Open: {Path(folder).name}")
 
     def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Open a study")
+        folder = QFileDialog.getExistingDirectory(self, "Open a study or a folder of scans")
         if folder:
             self.open(folder)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from usimg.report.drawing import Crop
 from usimg_napari.cards import DONE, EMPTY, FLAGGED, OUT, PROPOSED, Card, Row, Source
 
-WIDTH_PX, PICTURE_PX = 216, 132
+WIDTH_PX, PICTURE_PX = 240, 132
 LINES = 4
 # Frames of the tiles; each tone has its sign in the title too.
 _FRAMES = {DONE: "#2E9E6B", FLAGGED: "#E69F00", OUT: "#8A8A8A", PROPOSED: "#56B4E9", EMPTY: "#8A8A8A"}

@@ -258,7 +258,8 @@ class StudyDesk:
             brief, status=status, reason=held.reason, outline=after.outline, values=after.numbers, drawn=drawn
         )
         self._hold(held.target, after, now)
-        self._written[decision.id] = lambda author: self._take_back(author, decision, place, after, brief)
+        key = held.target
+        self._written[decision.id] = lambda author: self._take_back(author, decision, key, place, brief)
         return decision.id
 
     def say(self, author: str, kind: str, page: Page, target: str, said: Mapping[str, Any]) -> str:
@@ -355,14 +356,11 @@ class StudyDesk:
     def _hold(self, key: str, place: Place, brief: Brief) -> None:
         self._places[key], self._briefs[key] = place, brief
 
-    def _take_back(
-        self, author: str, decision: Decision, before: Place, after: Place, brief: Brief
-    ) -> Decision:
-        key = key_of(before.target)
+    def _take_back(self, author: str, decision: Decision, key: str, before: Place, brief: Brief) -> Decision:
         now, undone = self._places[key], self._briefs[key]
         line = self.sitting(author).undo(decision, parents=now.heads)
         self._hold(key, replace(before, heads=(line.id,)), brief)
-        self._written[line.id] = lambda author: self._take_back(author, line, after, before, undone)
+        self._written[line.id] = lambda author: self._take_back(author, line, key, now, undone)
         return line
 
     def keep(self, decision: Decision) -> str:

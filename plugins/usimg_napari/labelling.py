@@ -128,7 +128,7 @@ class Sheet:
         self._tell()
 
     def go_to(self, scan: str) -> None:
-        """Show the visit that a scan is of, and the cursor on it; nothing happens for one that is not there."""
+        """Show the visit that a scan is of, the cursor on it; of one that is not there, nothing changes."""
         for visit, tiles in enumerate(self._tiles):
             for place, tile in enumerate(tiles):
                 if tile.scan == scan:

@@ -53,7 +53,7 @@ _SHORT = {
     "lay": "lay the order", "confirm": "take over", "skip": "skip", "insert": "insert", "retake": "retake",
     "swap_side": "swap side", "what": "view or structure", "undo": "undo", "labels": "labels or values",
     "help": "all keys", "accept_row": "accept", "open": "open, mend", "reject": "reject",
-    "grade_1": "-4 grade", "fasciculations": "fasciculations", "sign": "sign",
+    "grade_1": "grade", "fasciculations": "fasciculations", "sign": "sign",
 }  # fmt: skip
 
 
@@ -69,6 +69,7 @@ class VisitPanel(QWidget):
     def __init__(self, do: Callable[[str], None]) -> None:
         super().__init__()
         self._do = do
+        self.bench: object = None  # who fills it; kept alive with it
         self.where = keys.GRID
         self.title, self.next, self.message = _line(), _line(), _line()
         font = self.title.font()
@@ -114,6 +115,7 @@ class VisitPanel(QWidget):
         """Show the keys of the grid or of its labelling."""
         self.where = where
         shown = {entry.verb: keys.shown(entry.key) for entry in keys.on(where)}
+        shown["grade_1"] = "1-4"
         strip = (f"<b>{shown[verb]}</b>&nbsp;{_SHORT[verb]}" for verb in IN_SIGHT[where])
         self.strip.setText(" &nbsp; ".join(strip))
         rows = (

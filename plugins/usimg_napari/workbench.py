@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NOT_DONE = ("the patient could not", "not visible", "wound or dressing", "no time")
 PROTOCOLS = ("generic", "als-nmus")
-TILES_A_ROW = 4
+TILES_A_ROW = 5
 
 
 class Workbench(QObject):
@@ -76,6 +76,7 @@ class Workbench(QObject):
         self.worker = Worker(self.say)
         self._dock(self.visit, "usimg visit", "top")
         self.setParent(self.visit)
+        self.visit.bench = self
         self.visit.destroyed.connect(desk.close)
         if len(desk.pages()):
             self._open_review()
@@ -395,9 +396,10 @@ class Workbench(QObject):
             return
         notice = self._review.notice()
         visit = self._grid.visit
-        if visit in self._worklist.signed and self._review.steps != self._seen_steps:
+        if visit in self._signatures and self._review.steps != self._seen_steps:
+            held = visit in self._worklist.signed
             self._refresh_signatures()
-            if visit not in self._worklist.signed:
+            if held and visit not in self._worklist.signed:
                 notice = "This visit was signed; your change voids the signature: sign again (Ctrl-S)"
         self._seen_steps = self._review.steps
         if notice:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,7 +41,6 @@ with warnings.catch_warnings():
     from usimg_napari.review import Held, Page, Review, Status
 
 ROW_MM, COL_MM = 0.1, 0.08
-SERVERS: list[subprocess.Popen] = []  # of X, kept until this process ends
 
 
 class Arrays:
@@ -299,32 +295,6 @@ def mouse(canvas) -> Mouse:
 def mouse_on():
     """A mouse over any layer."""
     return Mouse
-
-
-@pytest.fixture(scope="session")
-def xvfb():
-    """A display for Qt where there is none: `pytest` alone is enough, without xvfb-run."""
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or shutil.which("Xvfb") is None:
-        yield
-        return
-    read, write = os.pipe()
-    # -terminate: it ends with its last client. Ended under a running Qt, it would take the tests along.
-    command = ["Xvfb", "-terminate", "-displayfd", str(write), "-screen", "0", "1280x800x24"]
-    command += ["-nolisten", "tcp"]
-    SERVERS.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
-    yield
-    del os.environ["DISPLAY"]
-
-
-@pytest.fixture
-def viewer(require, xvfb, request):
-    """A shown napari viewer; left-over widgets fail the test."""
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        require("Xvfb", package="xvfb")
-    return request.getfixturevalue("make_napari_viewer")(show=True, strict_qt=True)
 
 
 __all__ = ["Arrays", "MemoryDesk", "Status", "square"]
