@@ -104,8 +104,10 @@ class Canvas:
         with self._painting():
             fresh = self.review.page is not self._page
             if fresh:
-                self._page = self.review.page
-                self._open()
+                before, self._page = self._page, self.review.page
+                # The same frame with other numbers: who looks at another frame of the clip stays there.
+                same = (before.scan, before.frame) == (self._page.scan, self._page.frame)
+                self._open(int(self.viewer.dims.current_step[0]) if same else self._page.frame)
             rois = tuple(held.roi for held in self.review.held)
             if fresh or rois != self._rois:
                 self._rois, self._moving = rois, {}
@@ -127,7 +129,7 @@ class Canvas:
         finally:
             self._busy -= 1
 
-    def _open(self) -> None:
+    def _open(self, at: int) -> None:
         stack: Any = None
         try:
             frame, stack = self.review.open()
@@ -135,7 +137,8 @@ class Canvas:
             self.problem, self._meter = "", Meter(frame)
         except UsimgError as error:
             self.problem, self._meter = str(error), None
-        self.screen.show(stack, self.frame, self._page.frame)
+        self.drag.forget()
+        self.screen.show(stack, self.frame, at)
 
     def zoom_to_tissue(self) -> None:
         """Show the field of the scan, not the screen furniture around it."""
@@ -361,7 +364,7 @@ class Canvas:
     def _on_step(self, event: Any = None) -> None:
         """An outline belongs to one frame of a clip: on the others it is not shown."""
         own = self._is_own_frame
-        self.screen.show_outlines(visible=own and not self.problem)
+        self.screen.show_outlines(shown=own and not self.problem)
         if event is not None:
             self.show_guides()
 
@@ -425,6 +428,8 @@ class Canvas:
         """What a click on the outlines does: ``"direct"``, ``"vertex_insert"``, ... (napari's names)."""
         self.drag.disarm()
         self._another = False
+        if not self._is_own_frame:  # what is corrected is the frame that is measured
+            self.viewer.dims.set_current_step(0, self._page.frame)
         self.viewer.layers.selection.active = self.outlines
         self.outlines.mode = name
         self._select()

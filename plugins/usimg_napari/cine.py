@@ -153,19 +153,19 @@ class Cine:
 
     def mark(self, state: str) -> str:
         """Keep the outline of the frame on the slider as the end of a breath's phase; it counts at once."""
-        roi = self._roi_here()
-        page, frame = self.review.page, self._frames()[self.at]
+        roi, at = self._roi_here(), self.at
+        page, frame = self.review.page, self._frames()[at]
         brief = self.review.briefs_on(self.review.at)[self.review.selected]
         desk: Any = self.review.desk
-        breath = desk.marks.next_breath(page, brief.target, state, self.at)
+        breath = desk.marks.next_breath(page, brief.target, state, at)
         self.review.anew(
             f"mark {WORDS[state]} of breath {breath} for {named(roi)}",
-            lambda author: desk.marks.mark(author, page, brief.target, self.at, frame, roi, state, breath),
+            lambda author: desk.marks.mark(author, page, brief.target, at, frame, roi, state, breath),
         )
         self._tell()
-        found = sample(self.at, frame, roi)
+        found = sample(at, frame, roi)
         size = "" if math.isnan(found.size) else f": {found.size:.1f} {found.unit}"
-        return f"Breath {breath}, {WORDS[state]} at frame {self.at + 1}{size}"
+        return f"Breath {breath}, {WORDS[state]} at frame {at + 1}{size}"
 
     def use_frame(self) -> str:
         """Measure the frame on the slider in the place of the page's own."""

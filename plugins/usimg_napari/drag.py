@@ -72,6 +72,12 @@ class Drag:
             self.outlines.mouse_pan = True
             self._show(None, "nothing")
 
+    def forget(self) -> None:
+        """Take the layer of what was dragged away: another picture has another scale."""
+        if self.box is not None:
+            self.viewer.layers.remove(self.box)
+            self.box = None
+
     def _drag(self, layer: Any, event: Any) -> Iterator[None]:
         del layer
         wanted = self.wanted

@@ -48,6 +48,7 @@ class Screen:
             features={"text": np.array([], dtype=object)},
             text={"string": "{text}", "anchor": "upper_left", "size": 10, "color": "white"},
         )
+        self._mode = "direct"
         viewer.canvas.overlays.scale_bar.visible = True
         self.image.locked = self.outlines.locked = LayerLock.ALL
 
@@ -107,7 +108,22 @@ class Screen:
         if set(self.outlines.selected_data) != chosen and self.outlines.mode in VERTEX_MODES:
             self.outlines.selected_data = chosen
 
-    def show_outlines(self, *, visible: bool) -> None:
-        """Show or hide the outlines."""
-        if self.outlines.visible != visible:  # setting it redraws, changed or not
-            self.outlines.visible = visible
+    def show_outlines(self, *, shown: bool) -> None:
+        """Show the outlines, or put them where neither eye nor mouse finds them.
+
+        Not by the layer's own ``visible``: made visible again under the mouse, napari 0.9 raises.
+        """
+        if shown == self.outlines_shown:  # setting these redraws, changed or not
+            return
+        if not shown:
+            self._mode = str(self.outlines.mode)
+            self.outlines.mode = "pan_zoom"
+        self.outlines.opacity = 1.0 if shown else 0.0
+        self.outlines.text.visible = shown
+        if shown:
+            self.outlines.mode = self._mode
+
+    @property
+    def outlines_shown(self) -> bool:
+        """Whether the outlines are to be seen."""
+        return bool(self.outlines.opacity > 0.0)

@@ -65,7 +65,9 @@ class Tools:
         canvas.mode("pan_zoom")
         canvas.drag.arm(Wanted("nothing", canvas.saying(self._settle), canvas.saying(self._push), again=True))
         canvas.outlines.cursor = "circle"
-        canvas.outlines.cursor_size = max(2, round(2 * self.radius))
+        canvas.outlines.cursor_size = (
+            2.0 * self.radius * float(canvas.outlines.scale[0])
+        )  # in mm, as the view
         return "Drag over the border: it goes along. Zoom in for a finer brush; V ends"
 
     @property

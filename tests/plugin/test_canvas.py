@@ -172,11 +172,11 @@ def test_without_a_name_an_edit_is_refused_and_the_screen_shows_what_holds(canva
 def test_an_outline_shows_on_its_own_frame_of_a_clip_only(canvas, review, model):
     review.go(2)
     assert model.dims.current_step[0] == 1
-    assert canvas.outlines.visible
+    assert canvas.screen.outlines_shown
     model.dims.set_current_step(0, 2)
-    assert not canvas.outlines.visible
+    assert not canvas.screen.outlines_shown
     model.dims.set_current_step(0, 1)
-    assert canvas.outlines.visible
+    assert canvas.screen.outlines_shown
 
 
 def test_a_clip_decodes_the_frame_that_is_shown_and_no_other(canvas, review, desk):

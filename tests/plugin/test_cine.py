@@ -97,7 +97,7 @@ def test_the_outline_goes_along_and_its_thickness_follows_the_breaths(cine):
     cine.step(2)
     (shown,) = cine.canvas.screen.guides.layer.data
     assert shown[:, 0].max() == pytest.approx(cine.rois[2].points[:, 0].max(), abs=1.0)
-    assert not cine.canvas.outlines.visible
+    assert not cine.canvas.screen.outlines_shown
 
 
 def test_without_carrying_a_frame_has_nothing_to_mark(cine):
