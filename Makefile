@@ -43,6 +43,7 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split test --draws 2
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
+	$(BIN)/python -m benchmarks.agreement --studies 100 --to benchmarks/results/agreement.md
 
 pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png

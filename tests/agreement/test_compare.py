@@ -120,7 +120,7 @@ def test_readers_who_start_from_one_outline_are_a_comparison_of_their_own(table)
     started = table.assign(start="automatic", edited="no")
     started["value"] = started.groupby("subject")["value"].transform("first")
     scratch = table.assign(start="scratch")
-    automatic, drawn = compare(pd.concat([started, scratch])).estimates
+    drawn, automatic = compare(pd.concat([started, scratch])).estimates
     assert (automatic.comparison.start, drawn.comparison.start) == ("automatic", "scratch")
     assert automatic.icc["ICC(2,1)"].value == 1.0
     assert all(level.unedited == 1.0 for level in automatic.levels)

@@ -68,6 +68,15 @@ def test_a_comparison_without_numbers_still_says_why(tmp_path):
     assert "only one reader (reader A)" in html
 
 
+def test_many_exact_zeros_do_not_make_an_endless_interval():
+    table = reader_study(20, readers=2, seed=1).table
+    table = table[table["measure"] == "thickness_mm"].copy()
+    same = table["subject"].isin(sorted(set(table["subject"]))[:14])
+    table.loc[same, "value"] = table[same].groupby("subject")["value"].transform("first")
+    sem = compare(table).estimates[0].errors[0].sem
+    assert 0 < sem.low < sem.value < sem.high < 3 * sem.value
+
+
 def test_identical_readers_make_a_page(tmp_path):
     table = reader_study(12, readers=2, seed=1).table
     table["value"] = table.groupby(["subject", "measure"])["value"].transform("first")

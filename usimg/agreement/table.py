@@ -202,7 +202,9 @@ def comparisons(table: pd.DataFrame, between: str) -> tuple[list[Comparison], li
     if later:
         left_out.append(Excluded("later visits", f"{later} values; between visits the patient changes"))
     within = ["reader"] if between in _WITHIN_READER else []
-    for key, group in _groups(rows, ["structure", "site", "measure", "start", *within]):
+    # From scratch first: readers who start from one outline are not independent.
+    by = ["structure", "site", "measure", "start", *within]
+    for key, group in sorted(_groups(rows, by), key=lambda one: _order(one[0])):
         for side, part in _sides(group):
             one = _comparison(dict(key, side=side), part, between)
             (found if isinstance(one, Comparison) else left_out).append(one)  # type: ignore[arg-type]
@@ -213,6 +215,11 @@ def _groups(rows: pd.DataFrame, names: list[str]) -> Iterator[tuple[dict[str, st
     for key, group in rows.groupby(names, sort=True):
         texts: tuple[Hashable, ...] = key if isinstance(key, tuple) else (key,)
         yield dict(zip(names, map(str, texts), strict=True)), group
+
+
+def _order(key: dict[str, str]) -> tuple[str, ...]:
+    started = "1" if key["start"] == "automatic" else "0"
+    return (key["structure"], key["site"], key["measure"], started, *key.values())
 
 
 def _comparison(key: dict[str, str], rows: pd.DataFrame, between: str) -> Comparison | Excluded:

@@ -93,7 +93,7 @@ def methods(found: Agreement) -> list[str]:
         " only the variance that belongs to one image was divided by m; that between sessions and between"
         " readers was not. Variance components were estimated by a mixed model, fitted by moments (the"
         " analysis of variance for complete tables). Their 95 % intervals are bootstrap-t over patients"
-        f" ({DRAWS} draws)"
+        f" ({DRAWS} draws; percentiles where more than a fifth of the patients show no difference at all)"
     )
     third += (
         ", which hold for these readers; those for others are generalised intervals of the mean squares."
