@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 import usimg
 from usimg.phenotype.claim import subsamples
 from usimg.phenotype.evidence import RESAMPLES, STARTS, resampled
+from usimg.phenotype.power import DRAWS, GRID, power
 from usimg.phenotype.separation import ALPHA_ALONE
 from usimg.simulate.cohorts import KINDS, cohort
 
@@ -109,6 +110,25 @@ def best_axis(features, group) -> np.ndarray:
     return X @ axis > (centres[0] + centres[1]) @ axis / 2 - odds
 
 
+def power_table() -> str:
+    """Share of cohorts in which two normal groups would be seen, by n, share and distance on the axis."""
+    lines = [
+        "## What would be seen",
+        "",
+        f"Share of {DRAWS} simulated cohorts of two normal groups with equal SD in which the dip test finds two"
+        " modes, by the distance of the groups on their axis in SD within a group. The axis is known here, so"
+        " that these are upper limits; the tables above find it.",
+        "",
+        "| n | share of the smaller | " + " | ".join(f"{d:g} SD" for d in GRID) + " |",
+        "| --- | --- | " + " | ".join("---" for _ in GRID) + " |",
+    ]
+    for n in (100, 200, 454, 1000, 2000):
+        for share in (0.5, 0.4, 0.3, 0.2):
+            seen = power(n, share, 0).seen
+            lines.append(f"| {n} | {share:.0%} | " + " | ".join(f"{s:.2f}" for s in seen.values()) + " |")
+    return "\n".join(lines)
+
+
 def speed() -> str:
     """k-means of 1,000 subsamples for k = 2 to 5: at once, and by a scikit-learn loop, in the same run.
 
@@ -154,6 +174,7 @@ def main() -> None:
     arguments.add_argument("--power-sizes", type=int, nargs="*", default=[454])
     arguments.add_argument("--to", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments.add_argument("--no-speed", action="store_true")
+    arguments.add_argument("--power-table", action="store_true", help="what would be seen, by n and share")
     asked = arguments.parse_args()
     command = " ".join(["python -m benchmarks.phenotypes", *sys.argv[1:]])
     lines = [
@@ -188,6 +209,8 @@ def main() -> None:
     for patients in asked.power_sizes:
         for case in WITH:
             keep(row(case, patients, asked.power_cohorts))
+    if asked.power_table:
+        keep("\n" + power_table())
     if not asked.no_speed:
         keep("\n" + speed())
 

@@ -80,6 +80,13 @@ def test_a_date_that_is_none_names_its_line(tmp_path):
         clinical_csv(tmp_path, "subject,date\nA,yesterday\n")
 
 
+def test_a_table_without_a_line_or_of_other_people_is_refused(tmp_path):
+    with pytest.raises(StudyRefused, match="no patient"):
+        clinical_csv(tmp_path, "subject,date\n")
+    with pytest.raises(StudyRefused, match="it has 'A', they have 'B'"):
+        joined(clinical_csv(tmp_path, "subject,mmt\nA,1\n"), pd.Series({"B": ""}))
+
+
 def items(**changed):
     scores = {f"alsfrs_r_q{i}": 4.0 for i in range(1, 13)} | changed
     return scored(pd.DataFrame([scores], index=["A"])).loc["A"]

@@ -149,7 +149,8 @@ def _other_outlines(result: Phenotypes, study: Study, asked: Asked) -> list[Any]
         if rows.empty:
             continue
         patients = baseline(rows, visit=asked.visit, sides=asked.sides)
-        made.append(rerun(result, what, values_of(patients.table)[0]))
+        features = values_of(patients.table)[0].reindex(columns=list(result.given.features.columns))
+        made.append(rerun(result, what, features))
     return made
 
 

@@ -91,6 +91,8 @@ def read_clinical(path: Path) -> pd.DataFrame:
         No column ``subject``, or a date that is none.
     """
     lines = list(read_rows(path, required=("subject",)))
+    if not lines:
+        raise StudyRefused(f"{path.name} names columns and no patient")
     table = pd.DataFrame([row for _, row in lines]).replace("", None)
     table = table.rename(columns={old: new for old, new in _SAME.items() if new not in table.columns})
     for name in table.columns.difference(["subject", "visit"]):
@@ -129,9 +131,14 @@ def joined(
     Raises
     ------
     StudyRefused
-        Several lines of a patient and nothing that chooses between them.
+        No patient of the scans in it, or several lines of one and nothing that chooses between them.
     """
     known = clinical[clinical.index.isin(visits.index)]
+    if known.empty:
+        raise StudyRefused(
+            f"the clinical table shares no subject with the scans: it has {clinical.index[0]!r}, they have"
+            f" {visits.index[0]!r}; both name people by their study id"
+        )
     named = [(dates or {}).get((str(who), str(visit)), visit) for who, visit in visits.items()]
     days = pd.Series([_as_day(text) for text in named], index=visits.index, dtype=object)
     dated = "date" in known and known["date"].notna().any() and days.notna().any()

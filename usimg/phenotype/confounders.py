@@ -139,7 +139,8 @@ def _category(
     rng: np.random.Generator,
 ) -> Confounder:
     known = column.notna().to_numpy()
-    names = np.array([str(value) for value in column])
+    # A year that was read as a number is a whole one.
+    names = np.array([f"{value:g}" if isinstance(value, float) else str(value) for value in column])
     level_names = sorted(set(names[known]))
     member = np.stack([known & (names == level) for level in level_names])  # (levels, n)
     levels = tuple(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from usimg.errors import StudyRefused
 from usimg.phenotype.result import Phenotypes
 
 STATES = ("automatic", "accepted", "corrected", "missing")
@@ -112,11 +113,14 @@ def rerun(result: Phenotypes, what: str, features: pd.DataFrame) -> Rerun:
     what : str
         What these values are.
     features : DataFrame
-        By patient; columns as the clustering's.
+        By patient.
     """
     from usimg.phenotype.sensitivity import again  # noqa: PLC0415  each knows the other's result
 
-    other = again(result, features=features.reindex(columns=list(result.roles)))
+    try:
+        other = again(result, features=features)
+    except StudyRefused as error:
+        return Rerun(what, 0, f"not run: {error}", 0, 0, len(result.labels))
     both = result.labels.index.intersection(other.labels.index)
     moved = int((result.ranks.loc[both] != other.ranks.loc[both]).sum())
     return Rerun(what, len(other.labels), other.claim, len(both), moved, len(result.labels) - len(both))

@@ -72,7 +72,7 @@ def baseline(rows: pd.DataFrame, *, visit: str = "", sides: str = APART) -> Pati
         Visits without an order, or a visit that nobody has.
     """
     people = rows["subject"].nunique()
-    flow = [Step("patients with a value that counts", 0, people)]
+    flow = [Step("people with a value that counts", 0, people)]
     labels = rows["visit"].astype(str) if "visit" in rows else pd.Series("", index=rows.index)
     if visit:
         chosen = rows[labels == visit]
