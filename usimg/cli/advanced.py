@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from usimg.cli.screen import say
+from usimg.cli.train import train
 
-app = typer.Typer(no_args_is_help=True, help="Simulated scans and cohorts with known truth.")
+app = typer.Typer(
+    no_args_is_help=True, help="Simulated scans and cohorts with known truth; networks of one's own."
+)
 simulate = typer.Typer(no_args_is_help=True, help="Write simulated scans or cohorts whose truth is known.")
 app.add_typer(simulate, name="simulate")
+app.command("train")(train)
 
 
 @simulate.callback()
