@@ -24,6 +24,7 @@ from usimg_napari.live import Meter, Numbers, echo_outline
 from usimg_napari.prompt import outline_at
 from usimg_napari.review import Page, Review, Status, named
 from usimg_napari.screen import Screen
+from usimg_napari.writer import WHOLE
 
 
 class Canvas:
@@ -111,6 +112,7 @@ class Canvas:
             rois = tuple(held.roi for held in self.review.held)
             if fresh or rois != self._rois:
                 self._rois, self._moving = rois, {}
+                self.outlines.metadata[WHOLE] = (self._page.frame, rois)
                 self._shown = [] if self.problem else self._parts()
                 if fresh or not same_shapes(self.outlines.data, [part.vertices for part in self._shown]):
                     self._draw(self._shown)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from npe2 import PluginManifest
 
 import usimg_napari
+from usimg.errors import OutlineRefused
+from usimg.measurement import area
+from usimg.study.roifiles import read_rois
 from usimg_napari.reader import get_reader
+from usimg_napari.writer import write_outlines
 
 MANIFEST = Path(usimg_napari.__file__).with_name("napari.yaml")
 
@@ -54,3 +60,58 @@ def test_the_manifest_is_valid_and_everything_it_names_can_be_imported():
     command = [npe2, "validate", "--imports", "usimg"]  # of the distribution
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_contrast_is_for_the_eye_alone_and_no_number_changes_with_it(canvas, review):
+    before = [(one.thickness, one.area, one.echo) for one in canvas.numbers]
+    canvas.image.contrast_limits = (90, 110)
+    canvas.image.gamma = 2.0
+    canvas.image.colormap = "viridis"
+    review.next()
+    review.previous()
+    assert [(one.thickness, one.area, one.echo) for one in canvas.numbers] == before
+    assert canvas.image.contrast_limits == [0, 255]
+
+
+@pytest.mark.parametrize("key", ["upper_arm", "median_nerve"])
+def test_the_file_menus_samples_are_in_millimetres(key, model):
+    manifest = PluginManifest.from_file(MANIFEST)
+    (sample,) = [one for one in manifest.contributions.sample_data if one.key == key]
+    command = next(one for one in manifest.contributions.commands if one.id == sample.command)
+    module, _, name = command.python_name.partition(":")
+    ((data, shown, _),) = getattr(importlib.import_module(module), name)()
+    layer = model.add_image(data, **shown)
+    assert [str(unit) for unit in layer.units[1:]] == ["millimeter", "millimeter"]
+    assert 20 < data.shape[1] * layer.scale[1] < 100
+
+
+def test_a_shapes_layer_is_saved_for_imagej_with_frames_lines_and_ellipses(tmp_path, model):
+    box = np.array([[10.0, 10], [10, 30], [50, 30], [50, 10]])
+    layer = model.add_shapes(
+        [box, box + 60, box[:2]], shape_type=["polygon", "ellipse", "line"],
+        features={"structure": ["median nerve", "ulnar nerve", "diaphragm"]},
+    )  # fmt: skip
+    data, meta, _ = layer.as_layer_data_tuple()
+    (path,) = write_outlines(str(tmp_path / "rois.zip"), data, meta)
+    nerve, ellipse, line = (one.roi for one in read_rois(path))
+    assert nerve.structure == "median_nerve"
+    assert nerve.polygons[0] == pytest.approx(box, abs=1e-4)
+    assert area(ellipse.polygons) == pytest.approx(np.pi * 20 * 10, rel=1e-3)
+    assert line.line == pytest.approx(box[:2], abs=1e-4)
+    with pytest.raises(OutlineRefused, match="encloses nothing"):
+        write_outlines(str(tmp_path / "bad.zip"), [box], {"shape_type": "path"})
+
+
+def test_the_reviews_outlines_are_saved_whole_and_not_by_their_handles(tmp_path, canvas, review):
+    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    ring = np.column_stack([100 + 40 * np.sin(angle), 100 + 50 * np.cos(angle)])
+    review.edit(0, review.held[0].roi.with_polygons(ring))
+    data, meta, _ = canvas.outlines.as_layer_data_tuple()
+    assert len(data[0]) < 100
+    (path,) = write_outlines(str(tmp_path / "rois.geojson"), data, meta)
+    saved = read_rois(path)
+    assert [(one.roi.structure, one.roi.side, one.frame) for one in saved] == [
+        ("median_nerve", "left", 0),
+        ("biceps_brachii", "left", 0),
+    ]
+    assert saved[0].roi.polygons[0] == pytest.approx(ring)
