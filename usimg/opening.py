@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _KEPT_PICTURES = 4
 
 
-def read(path: str | Path, *, spacing_mm: Any = None, kind: str = "") -> Scan:
+def read(path: str | Path, *, spacing_mm: Any = None, kind: str = "", calibrate: str = "") -> Scan:
     """Open a scan: DICOM, or a PNG, TIFF, JPEG, BMP or WebP picture.
 
     Only the header is read. A frame's pixels are decoded when they are touched, one frame at a time; of
@@ -35,6 +35,10 @@ def read(path: str | Path, *, spacing_mm: Any = None, kind: str = "") -> Scan:
     kind : str, optional
         What a person says the picture is (one of `usimg.picture.KINDS`, mostly ``"b_mode"``), where usimg
         takes it for something else and would not measure it. What was seen stays in the evidence.
+    calibrate : str, optional
+        ``"ruler"`` reads the marks beside the picture: where the file states no scale they give it, where it
+        states one they check it, and two that differ leave none. ``"ruler:10"`` says that a mark stands for
+        10 mm, which the marks alone do not always tell. Frames are decoded for it.
 
     Returns
     -------
@@ -54,7 +58,12 @@ def read(path: str | Path, *, spacing_mm: Any = None, kind: str = "") -> Scan:
     >>> scan = usimg.read("sample.dcm")  # doctest: +SKIP
     >>> scan.frames[0].calibration  # doctest: +SKIP
     """
-    return open_scan(path, spacing_mm=spacing_mm, describe=_Describer(_known_kind(path, kind)))
+    scan = open_scan(path, spacing_mm=spacing_mm, describe=_Describer(_known_kind(path, kind)))
+    if not calibrate:
+        return scan
+    from usimg.picture.by_ruler import by_ruler  # noqa: PLC0415  decodes frames, which is asked for
+
+    return by_ruler(scan, calibrate)
 
 
 def _known_kind(path: str | Path, kind: str) -> str:
