@@ -5,9 +5,10 @@ set -euo pipefail
 
 # python3-venv: pip inside the virtual environment; the other three are linked by opencv-python.
 run=(python3-venv libgl1 libglib2.0-0 libxcb1)
-# A virtual screen and what Qt's xcb platform plugin links.
+# A virtual screen and what Qt's xcb platform plugin links; Tesseract for text in pictures.
 test=("${run[@]}" xvfb libegl1 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
-    libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 chromium)
+    libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-randr0 chromium
+    tesseract-ocr)
 
 case "${1:-}" in
 run) wanted=("${run[@]}") ;;

@@ -10,7 +10,8 @@ import openpyxl
 import pytest
 from pydicom.dataset import Dataset
 
-from usimg.extract.index import as_json, index
+from usimg.extract.index import index
+from usimg.extract.index_json import as_json
 from usimg.extract.labels import Labelling
 from usimg.extract.labelsheet import sheet_lines, write_sheet
 from usimg.extract.moved import find_moved

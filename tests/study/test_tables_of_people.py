@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from usimg.errors import StudyRefused
-from usimg.study.delimited import day, read_table
+from usimg.study.delimited import day, number, read_table
 from usimg.study.manifest import read_manifest
 from usimg.study.workbook import write_workbook
 
@@ -39,6 +39,25 @@ def test_iso_and_german_dates_are_understood(text, meant):
 def test_a_date_that_could_be_two_or_none_is_refused(text):
     with pytest.raises(ValueError, match=r"ambiguous|no date|no day"):
         day(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0,592", 0.592), ("12,5", 12.5), ("1,2345", 1.2345), ("1.234", 1.234), ("-3", -3.0)]
+)
+def test_a_decimal_comma_is_understood_where_it_can_be_nothing_else(text, value):
+    assert number(text) == value
+
+
+def test_a_comma_that_could_part_thousands_is_refused_unless_the_file_says_otherwise(tmp_path):
+    with pytest.raises(ValueError, match=r"ambiguous: 1.234 or 1234"):
+        number("1,234")
+    (tmp_path / "german.csv").write_text("name;size\na;1,234\n")
+    ((_, row),) = read_table(tmp_path / "german.csv", required=("name",)).rows
+    assert number(row["size"]) == 1.234
+    (tmp_path / "english.csv").write_text('name,size\na,"1,234"\n')
+    ((_, row),) = read_table(tmp_path / "english.csv", required=("name",)).rows
+    with pytest.raises(ValueError, match="ambiguous"):
+        number(row["size"])
 
 
 @pytest.mark.parametrize(

@@ -40,18 +40,21 @@ def index(
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Read pixels: pictures stored twice, twins with calipers.")
     ] = False,
+    ocr: Annotated[
+        bool, typer.Option("--ocr", help="Read text in unlabelled pictures for proposals (needs Tesseract).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what is in a folder of scans: patients, visits, devices, what is recognised and what is missing.
 
-    Reads headers only, save for --duplicates. With --study it writes a page into the study and finds moved
-    scans again.
+    Reads headers only, save for --duplicates and --ocr. With --study it writes a page into the study and
+    finds moved scans again.
     --label puts a table of what is not labelled into the study's private folder: fill it in and give it to
     usimg extract --manifest.
 
     Example: usimg index scans/ --study my_study
     """
-    from usimg.extract.index import as_json as plain
+    from usimg.extract.index_json import as_json as plain
     from usimg.extract.labels import Labelling, labelling_of
     from usimg.study.manifest import own_manifest, read_manifest
     from usimg.study.private import SubjectIds
@@ -68,7 +71,7 @@ def index(
     else:
         # Without a study there is no key: the names that this run gives to subjects are this run's alone.
         labelling = Labelling(manifest=labels, subjects=SubjectIds({}, secrets.token_bytes(32)))
-    found = _look(archive, opened, labelling, gap)
+    found = _look(archive, opened, labelling, gap, ocr=ocr)
     moved = _moved(opened, found)
     twins = _duplicates(found) if duplicates else []
     page = _page(opened, found, moved, twins)
@@ -103,7 +106,7 @@ def _study(path: Path | None, archive: Path) -> Study | None:
     return Study.create(path, source=archive if archive.is_dir() else None)
 
 
-def _look(archive: Path, study: Study | None, labelling: Any, gap: int) -> Index:
+def _look(archive: Path, study: Study | None, labelling: Any, gap: int, *, ocr: bool) -> Index:
     from usimg.extract.index import index as look
     from usimg.study.devices import read_devices
 
@@ -119,6 +122,8 @@ def _look(archive: Path, study: Study | None, labelling: Any, gap: int) -> Index
             protocol=protocol,
             declared=declared,
             gap_days=gap,
+            read_text=ocr,
+            on_text=lambda n: status.update(f"reading text in pictures: {n}"),
             on_file=lambda n: status.update(f"looking at headers: {n}") if not n % 100 else None,
         )
 

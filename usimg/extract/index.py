@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from usimg.extract.labels import Labelling
 from usimg.extract.surveying import Survey, SurveyedFile, survey
@@ -177,7 +176,9 @@ def index(
     protocol: StudyProtocol | None = None,
     declared: Sequence[Declared] = (),
     gap_days: int = GAP_DAYS,
+    read_text: bool = False,
     on_file: Callable[[int], None] | None = None,
+    on_text: Callable[[int], None] | None = None,
 ) -> Index:
     """Look at every header of an archive.
 
@@ -192,11 +193,15 @@ def index(
         Lines of ``devices.csv``.
     gap_days : int
         Visits that lie closer are listed.
-    on_file : callable, optional
-        Told the number of files looked at so far.
+    read_text : bool
+        Also read text in the pictures that no label names (`usimg.extract.burned`); decodes them.
+    on_file, on_text : callable, optional
+        Told the number of files looked at, and of pictures read, so far.
 
     Raises
     ------
+    DependencyMissing
+        ``read_text`` without the extra ``ocr`` or Tesseract.
     FileRefused
         No such folder.
     StudyRefused
@@ -216,6 +221,10 @@ def index(
         for label in file.labels
         if not label.exclude
     ]
+    if read_text:
+        from usimg.extract.burned import with_text  # noqa: PLC0415  wants an extra
+
+        pictures = with_text(pictures, surveyed, labelling, on_text)
     pictures, visits = _visits(pictures, protocol)
     patients, alike_ids = _patients(surveyed, seen)
     return Index(
@@ -376,41 +385,3 @@ def _close(visits: list[Visit], gap_days: int) -> list[tuple[str, str, str, int]
         for (a, first), (b, second) in pairwise(sorted(days))
         if (b - a).days < gap_days
     ]
-
-
-def as_json(found: Index) -> dict[str, Any]:
-    """Everything that `usimg index --json` prints; patients' own ids are in ``alike`` and ``patients``."""
-    return {
-        "files": len(found.survey.files),
-        "readable": len(found.survey.readable),
-        "refused": {file.relative: file.refused for file in found.survey.files if file.refused},
-        "skipped": found.survey.skipped,
-        "copies": found.survey.copies,
-        "contradictions": found.survey.contradictions,
-        "excluded": dict(found.survey.excluded),
-        "pictures": len(found.pictures),
-        "patients": found.patients,
-        "visits": [
-            {name: getattr(visit, name) for name in Visit.__slots__} | {"missing": list(visit.missing)}
-            for visit in found.visits
-        ],
-        "devices": [
-            {name: str(getattr(c.settings, name)) for name in Settings.__slots__}
-            | {"pictures": c.count, "comparable": c.comparable}
-            for c in found.devices
-        ],
-        "kinds": dict(found.kinds.most_common()),
-        "uncalibrated": dict(found.uncalibrated.most_common()),
-        "recognised": [
-            {"shows": what, "side": side, "by": by, "pictures": count}
-            for (what, side, by), count in sorted(found.recognised.items())
-        ],
-        "unrecognised": [picture.file for picture in found.unrecognised],
-        "protocol": found.protocol.name,
-        "alike": [{"one": pair.one, "other": pair.other, "why": pair.why} for pair in found.alike],
-        "gap_days": found.gap_days,
-        "close_visits": [
-            {"subject": subject, "visit": first, "next": second, "days": days}
-            for subject, first, second, days in found.close
-        ],
-    }

@@ -15,7 +15,8 @@ from usimg.extract.surveying import sha256
 from usimg.measurement import measure
 from usimg.opening import read
 from usimg.outline import segment
-from usimg.outline.segmenter import BUILT_IN, get
+from usimg.outline.segmenter import USUAL as USUAL_SEGMENTER
+from usimg.outline.segmenter import get
 from usimg.roi import Roi
 from usimg.scan import Header, Scan
 from usimg.study.canonical import content_id
@@ -62,10 +63,10 @@ class ScanRows:
 
 def segmenter_of(recipe: Recipe, named: str = "") -> str:
     """Which outliner is used: the one that is named, else the protocol's, else the usual one."""
-    return named or recipe.segmenter or BUILT_IN
+    return named or recipe.segmenter or USUAL_SEGMENTER
 
 
-def method_of(segmenter: str = BUILT_IN) -> str:
+def method_of(segmenter: str = USUAL_SEGMENTER) -> str:
     """Name and version of a segmenter, as rows and runs keep it; raises `OutlineRefused`."""
     one = get(segmenter)
     return f"{one.name} {one.version}"
@@ -211,7 +212,6 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> 
         "grey_rule": pixels.grey_rule,
     }
     found, doubt = _of_one_picture(found, label)
-    doubt = [*kind.flags, *doubt]
     doubt = [*kind.flags, *doubt]
     asked = _asked(label)
     chosen: dict[str, Roi] = {}

@@ -24,6 +24,7 @@ _DAYS = tuple(
         r"(?P<day>\d{1,2})\. ?(?P<month>\d{1,2})\. ?(?P<year>\d{4})",
     )
 )
+_THOUSAND_OR_DECIMAL = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 # Spreadsheets take a cell that begins so for a formula (OWASP "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -107,12 +108,17 @@ def _csv_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str, str]:
     begins = 1
     try:
         for cells in reader:
-            lines.append((begins, [cell.strip() for cell in cells]))
+            lines.append((begins, [_decimal(cell.strip(), separator) for cell in cells]))
             begins = reader.line_num + 1
     except csv.Error as error:
         raise StudyRefused(f"{path.name} line {reader.line_num}: {error}") from None
     said = {";": "semicolons", "\t": "tabs", ",": "commas"}[separator]
     return lines, separator, f"{path.name}: columns separated by {said}, {encoding}"
+
+
+def _decimal(cell: str, separator: str) -> str:
+    """``1,234`` where commas part nothing else is a decimal comma: such files come from such countries."""
+    return cell.replace(",", ".") if separator != "," and _THOUSAND_OR_DECIMAL.fullmatch(cell) else cell
 
 
 def _decoded(path: Path) -> tuple[str, str]:
@@ -160,6 +166,9 @@ def _header(
 def number(text: str) -> float:
     """A number with a decimal point or a decimal comma; ValueError for anything else.
 
+    ``1,234`` is refused: it is a little more than one to some and a thousand to others. In a file whose
+    columns are parted by semicolons or tabs, `read_table` takes it for a decimal comma.
+
     Examples
     --------
     >>> number("0,0592") == number("0.0592")
@@ -167,6 +176,8 @@ def number(text: str) -> float:
     """
     if "," in text and "." in text:
         raise ValueError(f"{text!r} has a point and a comma; write it without thousands separators")
+    if _THOUSAND_OR_DECIMAL.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} is ambiguous: {text.replace(',', '.')} or {text.replace(',', '')}?")
     value = float(text.replace(",", "."))
     if not -1e300 < value < 1e300:
         raise ValueError(f"{text!r} is not a number")

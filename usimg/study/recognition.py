@@ -26,7 +26,7 @@ _TOO_GENERAL = frozenset({"muscle", "nerve", "vessel", "subcutaneous_fat"})
 # Abbreviations ("TA", "RF") mean other things inside a sentence: they count only as the whole text.
 _SHORTEST_IN_TEXT = 5
 _LONGEST_RUN = 5  # words in the longest name of the anatomy list's synonyms
-_SIDE_WORDS = {"left": "left", "links": "left", "right": "right", "rechts": "right"}
+SIDE_WORDS = {"left": "left", "links": "left", "right": "right", "rechts": "right"}
 # In a file's name a letter alone is a side; in a sentence it is anything.
 _SIDE_LETTERS = {"l": "left", "li": "left", "r": "right", "re": "right"}
 _PATTERN_GROUPS = ("subject", "visit", "name", "side", "repeat")
@@ -35,6 +35,7 @@ _PATTERN_GROUPS = ("subject", "visit", "name", "side", "repeat")
 CERTAINTY = {
     "tags": "a tag names it",
     "labels.toml": "the laboratory's own words or pattern name it",
+    "text": "text in the picture names it",
     "file name": "a file or folder name names it",
     "order": "its place in the protocol's order",
 }
@@ -54,6 +55,8 @@ class Proposal:
         One of `CERTAINTY`.
     evidence : str
         The words it rests on. They may come from a file's name: for the screen and ``private/``.
+    confidence : float or None
+        Of text that was read in the picture, 0 to 1.
     """
 
     view: str = ""
@@ -64,6 +67,7 @@ class Proposal:
     repeat: int | None = None
     by: str = ""
     evidence: str = ""
+    confidence: float | None = None
 
     @property
     def what(self) -> str:
@@ -194,7 +198,7 @@ def by_pattern(relative: str, words: Words) -> Proposal | None:
         said = {name: text for name, text in found.groupdict().items() if text}
         name, side = said.get("name", ""), said.get("side", "").casefold()
         known = words.find(name)
-        sides = _SIDE_WORDS | _SIDE_LETTERS | dict(words.sides)
+        sides = SIDE_WORDS | _SIDE_LETTERS | dict(words.sides)
         repeat = said.get("repeat", "")
         if (name and not known) or (side and side not in sides):
             continue
@@ -218,7 +222,7 @@ def by_file_name(relative: str, words: Words = NO_WORDS) -> Proposal | None:
         if len(names) > 1:
             return None
         if names:
-            every = _SIDE_WORDS | _SIDE_LETTERS | dict(words.sides)
+            every = SIDE_WORDS | _SIDE_LETTERS | dict(words.sides)
             sides = {every[word] for word in split(parts) if word in every}
             side = sides.pop() if len(sides) == 1 else ""
             return Proposal(**as_fields(names.pop()), side=side, by="file name", evidence=f"name {part!r}")
@@ -285,7 +289,7 @@ def side_of(tags: Header, words: Words = NO_WORDS) -> str:
     """``left``, ``right`` or ``midline`` where the tags say one thing; else empty."""
     letter = (tags.laterality or "").strip().upper()
     stated = {"L": "left", "R": "right", "M": "midline"}.get(letter, "")
-    every = _SIDE_WORDS | dict(words.sides)
+    every = SIDE_WORDS | dict(words.sides)
     written = {
         every[word]
         for text in (tags.series_description, tags.protocol_name, tags.body_part)
@@ -303,11 +307,16 @@ def split(text: str) -> list[str]:
 
 def named_in(text: str, words: Words = NO_WORDS) -> set[str]:
     """Names of the anatomy list in a text: the whole of it, else the longest runs of words."""
+    return set(names_with_words(text, words))
+
+
+def names_with_words(text: str, words: Words = NO_WORDS) -> dict[str, list[str]]:
+    """As `named_in`, each name with the words of the text that name it."""
     whole = words.find(text)
-    if whole:
-        return {whole}
-    found: set[str] = set()
     parts = split(text)
+    if whole:
+        return {whole: parts}
+    found: dict[str, list[str]] = {}
     taken = [False] * len(parts)
     for start, stop in _runs(len(parts)):
         run = " ".join(parts[start:stop])
@@ -315,7 +324,7 @@ def named_in(text: str, words: Words = NO_WORDS) -> set[str]:
             continue
         name = words.find(run)
         if name:
-            found.add(name)
+            found[name] = parts[start:stop]
             taken[start:stop] = [True] * (stop - start)
     return found
 
