@@ -108,6 +108,10 @@ def compare_old(old: pd.DataFrame, new: pd.DataFrame, subjects: dict[str, str] |
     if other:
         notes.append(f"{other} of them are means of another number of images than the new values.")
     notes += [f"{one.measure}: {one.sentence}" for one in explanations if one.best]
+    averaged = sorted(set(matched["mean_of"]))
+    if len(averaged) == 1 and averaged[0] > 1:
+        estimates = [replace(one, images=f"mean of {averaged[0]} images") for one in found.estimates]
+        found = replace(found, estimates=estimates)
     return replace(found, explanations=explanations, unmatched=unmatched, notes=notes)
 
 

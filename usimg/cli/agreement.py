@@ -113,7 +113,8 @@ def _show(found: Agreement, page: Path | None) -> None:
     from usimg.agreement.page import places
     from usimg.agreement.words import with_interval
 
-    say(found.what_was_repeated, "bold")
+    if found.estimates:
+        say(found.what_was_repeated, "bold")
     for one in found.estimates:
         digits = places(one)
         unit = f" {one.comparison.unit}" if one.comparison.unit else ""
@@ -154,8 +155,12 @@ def _show_rest(found: Agreement) -> None:
         complain(f"no partner: {line}", "yellow")
     if len(lost) > UNMATCHED:
         complain(f"and {len(lost) - UNMATCHED} more without a partner; --out lists all", "yellow")
+    reasons: dict[str, list[str]] = {}
     for left in found.excluded:
-        complain(f"not compared: {left.name}: {left.reason}", "yellow")
+        reasons.setdefault(left.reason, []).append(left.name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        complain(f"not compared: {names[0]}{more}: {reason}", "yellow")
     for note in found.notes:
         say(note)
 
