@@ -115,9 +115,11 @@ def power_table() -> str:
     lines = [
         "## What would be seen",
         "",
-        f"Share of {DRAWS} simulated cohorts of two normal groups with equal SD in which the dip test finds two"
-        " modes, by the distance of the groups on their axis in SD within a group. The axis is known here, so"
-        " that these are upper limits; the tables above find it.",
+        (
+            f"Share of {DRAWS} simulated cohorts of two normal groups of equal SD in which the dip test finds"
+            " two modes, by the distance of the groups on their axis in SD within a group. The axis is known"
+            " here, so that these are upper limits; the tables above find it."
+        ),
         "",
         "| n | share of the smaller | " + " | ".join(f"{d:g} SD" for d in GRID) + " |",
         "| --- | --- | " + " | ".join("---" for _ in GRID) + " |",

@@ -107,10 +107,10 @@ def test_corrections_that_follow_severity_are_found_and_random_ones_are_not(made
 
 
 def test_other_outlines_say_how_many_patients_change_part(made, result):
-    same = rerun(result, "the same", made.features)
+    same = rerun(result, "the same", features=made.features)
     assert (same.moved, same.compared, same.claim) == (0, 240, result.claim)
     shuffled = made.features.sample(frac=1, random_state=0).set_axis(made.features.index)
-    assert rerun(result, "of others", shuffled).moved > 60
+    assert rerun(result, "of others", features=shuffled).moved > 60
 
 
 def visits(slope, error, n=200, months=(0, 12)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -117,7 +117,10 @@ def analyse(
     reruns = []
     if not fat.empty and len(fat.columns):
         with_fat = pd.concat([features, fat], axis=1)
-        reruns.append(rerun(result, "subcutaneous fat thickness among the features", with_fat))
+        reruns.append(rerun(result, "subcutaneous fat thickness among the features", features=with_fat))
+    if asked.preparation.adjust:
+        plain = replace(asked.preparation, adjust=())
+        reruns.append(rerun(result, "features as measured, not adjusted", preparation=plain))
     found = corrections(result, patients.table)
     if study is not None and found is not None and any(t.state == "corrected" for t in found.trends):
         reruns += _other_outlines(result, study, asked)
@@ -150,7 +153,7 @@ def _other_outlines(result: Phenotypes, study: Study, asked: Asked) -> list[Any]
             continue
         patients = baseline(rows, visit=asked.visit, sides=asked.sides)
         features = values_of(patients.table)[0].reindex(columns=list(result.given.features.columns))
-        made.append(rerun(result, what, features))
+        made.append(rerun(result, what, features=features))
     return made
 
 

@@ -17,7 +17,7 @@ from usimg.phenotype.recipe import Preparation
 from usimg.phenotype.result import NAMES, Given, Phenotypes
 from usimg.phenotype.separation import ALPHA_ALONE, FEWEST, cross_fitted_scores, dip_test
 from usimg.phenotype.silhouette import silhouettes
-from usimg.phenotype.table import ORIENTS, Prepared, alike, prepare
+from usimg.phenotype.table import Prepared, alike, mean_z, prepare
 from usimg.simulate.cohorts import SYNTHETIC
 
 # Reference study: k = 2 to 5.
@@ -96,7 +96,7 @@ def cluster(
     prepared = prepare(features, roles, everybody, choices)
     index = prepared.standardised.index
     X = prepared.standardised.to_numpy()
-    burden = _burden(prepared)
+    burden: FloatArray = np.asarray(mean_z(prepared.standardised, prepared.roles), dtype=np.float64)
     with threadpool_limits(limits=1):  # a library call starts no threads; one thread sums in one order
         partitions = _partitions(X, random_state)
         widths = {k: float(silhouettes(X, parts).mean()) for k, parts in partitions.items()}
@@ -205,20 +205,6 @@ def _first_component(X: FloatArray) -> tuple[FloatArray, float]:
     _, spread, axes = np.linalg.svd(X, full_matrices=False)
     share = float(spread[0] ** 2 / (spread**2).sum())
     return axes[0] * np.sqrt(len(X)) / spread[0], share
-
-
-def _burden(prepared: Prepared) -> FloatArray:
-    """How thin and bright (n,): the mean of the z-scores that orient, each with its sign.
-
-    Roles are averaged first, so that ten thicknesses do not outvote one echo intensity.
-    """
-    by_role = [
-        sign * prepared.standardised[[name for name, r in prepared.roles.items() if r == role]].mean(axis=1)
-        for role, sign in ORIENTS.items()
-        if role in prepared.roles.values()
-    ]
-    burden: FloatArray = np.mean([scores.to_numpy() for scores in by_role], axis=0)
-    return burden
 
 
 def _oriented(axis: FloatArray, X: FloatArray, burden: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:

@@ -6,6 +6,7 @@ Thin, bright muscle is corrected or missing more often, so that corrections can 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,20 +106,20 @@ def corrections(result: Phenotypes, rows: pd.DataFrame) -> Corrections | None:
     return Corrections(tuple(int((third == t).sum()) for t in range(3)), features, tuple(trends))
 
 
-def rerun(result: Phenotypes, what: str, features: pd.DataFrame) -> Rerun:
-    """Cluster other values of the same patients, and count who changes part.
+def rerun(result: Phenotypes, what: str, **changed: Any) -> Rerun:
+    """Cluster again with one thing changed, and count who changes part.
 
     Parameters
     ----------
     what : str
-        What these values are.
-    features : DataFrame
-        By patient.
+        The change, in words.
+    **changed
+        As `usimg.phenotype.sensitivity.again` takes it: ``features``, ``preparation``.
     """
     from usimg.phenotype.sensitivity import again  # noqa: PLC0415  each knows the other's result
 
     try:
-        other = again(result, features=features)
+        other = again(result, **changed)
     except StudyRefused as error:
         return Rerun(what, 0, f"not run: {error}", 0, 0, len(result.labels))
     both = result.labels.index.intersection(other.labels.index)

@@ -25,19 +25,12 @@ def write_folder(result: Phenotypes, folder: Path, beside: Beside, command: str)
     ``*.png``, ``tables/*.csv``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    columns = (result.parts, result.severity, result.stability, result.label_supported)
+    columns = (result.parts, result.severity, result.mean_z, result.stability, result.label_supported)
     rows = [
-        (
-            str(patient),
-            part,
-            float(severity),
-            float(stable),
-            "yes" if supported else "no",
-            _whole(result, patient),
-        )
-        for patient, part, severity, stable, supported in zip(result.labels.index, *columns, strict=True)
+        (str(who), part, severity, z, stable, "yes" if supported else "no", _whole(result, who))
+        for who, part, severity, z, stable, supported in zip(result.labels.index, *columns, strict=True)
     ]
-    header = ("subject", "part", "severity_sd", "stability", "part_supported", "features")
+    header = ("subject", "part", "severity_sd", "mean_z", "stability", "part_supported", "features")
     write_rows(folder / "labels.csv", header, rows)
     try:
         result.save(folder / "model.json")

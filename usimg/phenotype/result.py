@@ -165,6 +165,13 @@ class Phenotypes:
         return self.labels.map(list(NAMES[self.n_parts]).index).rename("rank")
 
     @property
+    def mean_z(self) -> pd.Series[float]:
+        """A plainer severity of each patient: mean z-score of what orients, thin and bright positive."""
+        from usimg.phenotype.table import mean_z  # noqa: PLC0415  `table` is loaded with `cluster` alone
+
+        return mean_z(pd.concat([self.standardised, self.incomplete]), self.roles).loc[self.labels.index]
+
+    @property
     def borderline(self) -> pd.Series[bool]:
         """Patients whose part changes in more than a fifth of the subsamples."""
         return (self.stability < STABLE).rename("borderline")

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from usimg import anatomy
 from usimg.errors import AnatomyUnknown, StudyRefused
@@ -152,6 +153,20 @@ def _dropped(patients: pd.DataFrame, core: tuple[str, ...]) -> dict[str, str]:
         elif _is_constant(patients[name]):
             dropped[name] = "the same value in every patient"
     return dropped
+
+
+def mean_z(standardised: pd.DataFrame, roles: Mapping[str, str]) -> pd.Series[float]:
+    """How thin and bright, by patient: the mean of the z-scores that orient, each with its sign.
+
+    Roles are averaged first, so that ten thicknesses do not outvote one echo intensity.
+    """
+    by_role = [
+        sign * standardised[[name for name, r in roles.items() if r == role]].mean(axis=1).to_numpy()
+        for role, sign in ORIENTS.items()
+        if role in roles.values()
+    ]
+    mean: NDArray[np.float64] = np.mean(by_role, axis=0)
+    return pd.Series(mean, index=standardised.index, name="mean_z")
 
 
 def alike(table: pd.DataFrame) -> list[tuple[object, object]]:
