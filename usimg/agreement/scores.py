@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import t
 
 from usimg.agreement.icc import LEVEL
-from usimg.agreement.reference import Model, Reference, design
+from usimg.agreement.reference import Model, Reference
 from usimg.agreement.table import unit_of
 from usimg.agreement.values import FAT
 from usimg.study.settings import is_known
@@ -102,8 +103,7 @@ def _score(value: Mapping[str, Any], reference: Reference, *, with_fat: bool) ->
     why = _outside(value, model)
     if why:
         return Score(n=model.n, reason=why)
-    one = pd.DataFrame([{**value}])
-    x = design(one, model.terms)[0]
+    x = _terms(value, model)
     expected = float(x @ np.array(model.coefficients))
     sd = (
         model.sd if model.sd_by_age is None else model.sd_by_age[0] + model.sd_by_age[1] * float(value["age"])
@@ -127,6 +127,18 @@ def _score(value: Mapping[str, Any], reference: Reference, *, with_fat: bool) ->
     origin = str(value["origin"])
     note = f"outline {origin}; controls {model.origin}" if origin and model.origin not in ("", origin) else ""
     return Score(expected, sd, z, z - half, z + half, model.n, model.sign, note)
+
+
+def _terms(value: Mapping[str, Any], model: Model) -> NDArray[np.float64]:
+    """The terms of a model for one value; as `usimg.agreement.reference.design` for many."""
+    known = {"1": 1.0, f"sex={value['sex']}": 1.0}
+    return np.array(
+        [
+            known.get(term, 0.0) if term == "1" or term.startswith("sex=") else value[term]
+            for term in model.terms
+        ],
+        dtype=np.float64,
+    )
 
 
 def _model_for(value: Mapping[str, Any], reference: Reference, *, with_fat: bool) -> Model | str:
