@@ -152,6 +152,14 @@ def test_a_reader_who_read_twice_has_an_error_of_his_own():
     assert estimate.errors[0].sem.low < 0.4 < estimate.errors[0].sem.high
 
 
+def test_readers_who_read_twice_are_compared_by_their_first_reading(table):
+    second = table.assign(reading="2", value=table["value"] + 1.0)
+    both = compare(pd.concat([table.assign(reading="1"), second], ignore_index=True)).estimates[0]
+    once = compare(table).estimates[0]
+    assert both.icc["ICC(2,1)"].value == pytest.approx(once.icc["ICC(2,1)"].value)
+    assert both.pairs[0].n_pairs == once.pairs[0].n_pairs
+
+
 def test_an_operator_adds_to_the_error_of_a_re_scan():
     rng = np.random.default_rng(0)
     rows = [
