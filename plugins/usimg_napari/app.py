@@ -20,7 +20,7 @@ from usimg_napari.panel import ReviewPanel
 from usimg_napari.places import opened
 from usimg_napari.review import Review
 from usimg_napari.tiles import folder_of, tiles_of
-from usimg_napari.workbench import Workbench
+from usimg_napari.workbench import Workbench, put_away
 from usimg_napari.worklist import Worklist
 from usimg_napari.worklist_panel import WorklistPanel
 
@@ -72,7 +72,7 @@ def open_study(path: str | Path, author: str | None = None, *, viewer: Viewer | 
         viewer = napari.Viewer(title="usimg review")
     bench = Workbench(viewer, desk, author or "", found)
     if ours:
-        bench.make_room()
+        put_away(bench.visit)
     if not author:
         QTimer.singleShot(0, bench.ask_author)
     return viewer
@@ -124,6 +124,7 @@ def open_reading(
     panel = ReviewPanel(viewer, review)
     viewer.window.add_dock_widget(WorklistPanel(worklist, lambda: None), name="usimg work list", area="left")
     viewer.window.add_dock_widget(panel, name="usimg review", area="right")
+    put_away(panel)
     if not adjudicate:
         hide_numbers(panel)
     return viewer

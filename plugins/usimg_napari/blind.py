@@ -112,9 +112,8 @@ class BlindDesk:
         self._outlines = Outlines(study.automatic, decisions)
         self._readings: dict[Page, Reading] = {}
         for number, reading in enumerate(plan(pages, sample, seed), start=1):
-            shown = replace(
-                reading.page, title=f"{number} · {reading.page.row}", subject="", visit="", repeat=None
-            )
+            # Without the scan's hash: it would tell that a picture comes back.
+            shown = Page("", reading.page.frame, f"{number} · {reading.page.row}", row=reading.page.row)
             self._readings[shown] = reading
         self._briefs: dict[str, Brief] = {}
         self._rows: dict[str, Row] = {}
@@ -130,7 +129,7 @@ class BlindDesk:
         states = {(target_of(row), row["arm"]): row for row in records(own, _OWN)}
         for page, reading in self._readings.items():
             self._order[page] = []
-            for row in self._automatic[(page.scan, page.frame)]:
+            for row in self._automatic[(reading.page.scan, reading.page.frame)]:
                 target = target_of(row)
                 key = f"{reading.arm}/{key_of(target)}"
                 read = states.get((target, reading.arm))

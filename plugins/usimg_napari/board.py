@@ -22,6 +22,7 @@ from usimg.report.drawing import Crop
 from usimg_napari.cards import DONE, EMPTY, FLAGGED, OUT, PROPOSED, Card, Row, Source
 
 WIDTH_PX, PICTURE_PX = 240, 132
+HEADING_PX = 190
 LINES = 4
 # Frames of the tiles; each tone has its sign in the title too.
 _FRAMES = {DONE: "#2E9E6B", FLAGGED: "#E69F00", OUT: "#8A8A8A", PROPOSED: "#56B4E9", EMPTY: "#8A8A8A"}
@@ -136,7 +137,9 @@ class Board(QTableWidget):
         self.setTabKeyNavigation(False)
         self.horizontalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        aligned = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+        self.verticalHeader().setDefaultAlignment(aligned | Qt.TextFlag.TextWordWrap)
+        self.verticalHeader().setFixedWidth(HEADING_PX)
         self.verticalHeader().setSectionsClickable(False)
         self.currentCellChanged.connect(lambda row, column, *_: self.moved.emit(row, column))
 

@@ -180,17 +180,16 @@ class Grid:
     def _heading(self, row: GridRow) -> str:
         if not row.pages:
             return f"{row.name}\nnot scanned"
-        means, far = [], False
+        before, earlier = self._before(row)
+        words, far = [row.name], False
         for structure, values in self._sizes(row.pages).items():
             mean = sum(values) / len(values)
             spread = (max(values) - min(values)) / mean if mean else 0.0
             far = far or spread > FAR_APART
-            if len(values) > 1:
-                means.append(f"{structure}: ±{50 * spread:.0f} %")
-        before = self._before(row)
-        return "\n".join(
-            word for word in (row.name, *means, "repeats lie far apart" if far else "", before) if word
-        )
+            within = f" ±{50 * spread:.0f} %" if len(values) > 1 else ""
+            then = f"\n   {earlier}: {before[structure]:.1f}" if structure in before else ""
+            words.append(f"{structure} {mean:.1f}{within}{then}")
+        return "\n".join([*words, "repeats lie far apart"] if far else words)
 
     def _sizes(self, pages: Sequence[int]) -> dict[str, list[float]]:
         sizes: dict[str, list[float]] = {}
@@ -200,16 +199,15 @@ class Grid:
                     sizes.setdefault(one.structure.replace("_", " "), []).append(one.values.size)
         return sizes
 
-    def _before(self, row: GridRow) -> str:
-        """The same row at the visit before, for comparison."""
+    def _before(self, row: GridRow) -> tuple[dict[str, float], str]:
+        """Means of the same row at the visit before, for comparison, and what that visit is called."""
         subject, visit = self.visit
         earlier = [other for own, other in self.visits if own == subject and other < visit]
         if not earlier:
-            return ""
+            return {}, ""
         last = max(earlier)
-        pages = [i for i in self.pages_of((subject, last)) if self.review.pages[i].row == row.name]
-        means = [f"{name} {sum(values) / len(values):.1f}" for name, values in self._sizes(pages).items()]
-        return f"{last}: {', '.join(means)}" if means else ""
+        pages = [i for i in self.pages_of((subject, last)) if self._name(i) == row.name]
+        return {name: sum(values) / len(values) for name, values in self._sizes(pages).items()}, last
 
     def _card(self, index: int) -> Card:
         page, word = self.review.pages[index], self.review.status_of(index)

@@ -197,7 +197,8 @@ class ReviewPanel(QWidget):
     def refresh_decisions(self) -> None:
         """Show where the review is and what may be done there."""
         review = self.review
-        self.title.setText(f"{review.page.title}\nscan {review.page.scan[:12]}")
+        scan = f"\nscan {review.page.scan[:12]}" if review.page.scan else ""
+        self.title.setText(f"{review.page.title}{scan}")
         self.settings.setText(self.earlier.warning(review.page))
         self.settings.setVisible(bool(self.settings.text()))
         self.buttons["undo"].setEnabled(review.can_undo)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from usimg import Calibration, Frame, Roi
+from usimg import Calibration, Frame, Roi, anatomy
 from usimg.errors import StudyRefused
 from usimg_napari.lazy import FrameStack
 from usimg_napari.pages import OPEN as OPEN
@@ -306,6 +306,10 @@ class Review:
     def grade(self, grade: int) -> None:
         """Give the selected muscle a Heckmatt grade, 1 to 4."""
         brief = self._selected
+        if anatomy.structure(brief.structure).kind not in ("muscle", "combined"):
+            raise StudyRefused(
+                f"{brief.named} is no muscle: the Heckmatt grade is for muscles (S selects one)"
+            )
         self._say(f"grade {grade} for {brief.named}", replace(brief, grade=grade), {"grade": grade})
 
     def fasciculate(self) -> None:

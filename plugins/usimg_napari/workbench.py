@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QInputDialog
+from qtpy.QtWidgets import QDockWidget, QInputDialog, QWidget
 
 from usimg import UsimgError
 from usimg.errors import StudyRefused
@@ -141,7 +141,7 @@ class Workbench(QObject):
             dock = self._docks().get(name)
             if dock is not None:
                 dock.setVisible(where != keys.LABELS and (picture or name == "usimg work list"))
-        self._share()
+        QTimer.singleShot(0, self._share)
         if not picture:
             self.visit.turn(where)
             self.show_visit()
@@ -153,6 +153,8 @@ class Workbench(QObject):
 
     def _share(self) -> None:
         """Give the lists what they need, and all the rest to the middle."""
+        if self._ended:
+            return
         docks = self._docks()
         shown = [
             (docks[name], width)
@@ -570,12 +572,6 @@ class Workbench(QObject):
         found = self._window().findChildren(QDockWidget)
         return {dock.windowTitle() or dock.objectName(): dock for dock in found}
 
-    def make_room(self) -> None:
-        """Put napari's own docks away; they are one menu away (Window), and the tiles need the place."""
-        for name, dock in self._docks().items():
-            if not name.startswith("usimg"):
-                dock.hide()
-
     def _window(self) -> Any:
         return self.visit.window()  # Qt's main window, by Qt's own way to it
 
@@ -583,3 +579,10 @@ class Workbench(QObject):
         """Nothing more comes in from the background."""
         self._ended = True
         self.worker.stop()
+
+
+def put_away(widget: QWidget) -> None:
+    """Put napari's own docks away; they are one menu away (Window), and the pictures need the place."""
+    for dock in widget.window().findChildren(QDockWidget):
+        if not (dock.windowTitle() or dock.objectName()).startswith("usimg"):
+            dock.hide()

@@ -146,9 +146,10 @@ class Worklist:
         return all(word in text for word in words)
 
     def _heading(self, page: Page) -> str:
-        head = " · ".join(_head(page)) or "no patient"
+        head = " · ".join(_head(page)) or "pictures to read"
         return f"{head}   ✍ signed" if (page.subject, page.visit) in self.signed else head
 
 
 def _head(page: Page) -> list[str]:
-    return [word for word in (page.subject or f"scan {page.scan[:12]}", page.visit) if word]
+    named = page.subject or (f"scan {page.scan[:12]}" if page.scan else "")
+    return [word for word in (named, page.visit) if word]

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from usimg_napari.worklist import ORDERS, SIGNS, WORDS, Line, Worklist
 
 _DISPLAY, _FONT, _TIP = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.FontRole, Qt.ItemDataRole.ToolTipRole
-WIDTH_PX = 250
+WIDTH_PX, MOST_PX = 250, 340
 
 
 class LinesModel(QAbstractListModel):
@@ -84,6 +84,7 @@ class WorklistPanel(QWidget):
         super().__init__()
         self.worklist = worklist
         self.setMinimumWidth(WIDTH_PX)
+        self.setMaximumWidth(MOST_PX)  # the middle gets the rest of the window
         self.author = QPushButton()
         self.author.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.author.setToolTip("Every decision carries this name; click when somebody else sits down")

@@ -61,7 +61,7 @@ def test_from_a_folder_to_signed_numbers(bench, qtbot, viewer, scans, mouse_on):
     study_folder = scans.parent / "scans usimg study"
     brought = sorted(scans.iterdir())
     assert bench.where == keys.LABELS
-    assert "P H A N T O M" in bench.visit.title.text()
+    assert "PHANTOM" in bench.visit.title.text()
     label_all(qtbot, bench)
     assert bench.sheet.left == "every picture is labelled"
     wait_for_outlines(qtbot, bench)
@@ -127,7 +127,7 @@ def test_from_a_folder_to_signed_numbers(bench, qtbot, viewer, scans, mouse_on):
     # Nothing was written beside the scans, and no name is anywhere outside private/.
     assert sorted(scans.iterdir()) == brought
     kept = [path for path in study.root.rglob("*") if path.is_file() and study.private not in path.parents]
-    assert not any(b"P H A N T O M" in path.read_bytes() for path in kept)
+    assert not any(b"PHANTOM" in path.read_bytes() for path in kept)
 
     # The exported table and what clustering reads carry the corrected value.
     table = pd.read_csv(export(study).folder / "measurements.csv", comment="#")

@@ -7,6 +7,7 @@ element of the wrong type), while every tag that matters reads well by its name.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -43,7 +44,9 @@ def text(ds: Any, keyword: str) -> str | None:
     if found is None:
         return None
     try:
-        parts = [found] if isinstance(found, str) or not hasattr(found, "__iter__") else list(found)
+        # A person's name can be iterated over, letter by letter, and is one value all the same.
+        several = isinstance(found, Sequence) and not isinstance(found, str)
+        parts = list(found) if several else [found]
         joined = " ".join(str(part) for part in parts).strip()
     except BAD_VALUE:
         return None
