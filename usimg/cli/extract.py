@@ -59,6 +59,10 @@ def extract(
     remeasure: Annotated[
         bool, typer.Option("--remeasure", help="New numbers from the study's outlines; takes no scans.")
     ] = False,
+    keep_pixels: Annotated[
+        bool,
+        typer.Option("--keep-pixels", help="Copy the scan areas, without tags and text, into the study."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what there is to do, and write nothing.")
     ] = False,
@@ -93,6 +97,7 @@ def extract(
         "segmenter": segmenter,
         "beside": method is Method.new,
         "retry_failed": retry_failed,
+        "keep_pixels": keep_pixels,
     }
     with _opened(study, archive, dry_run=dry_run) as opened:
         surveyed, manifest = _labelled(archive, opened, structure, manifest, quiet=as_json)

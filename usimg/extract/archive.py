@@ -22,6 +22,7 @@ from usimg.study.delimited import write_rows
 from usimg.study.fold import as_written
 from usimg.study.history import History
 from usimg.study.methods import method_name, method_that_holds, methods_of
+from usimg.study.pixels import FOLDER
 from usimg.study.protocol import Recipe
 from usimg.study.schema import read_parts
 from usimg.study.store import refuse_inside
@@ -36,6 +37,7 @@ def extract_archive(
     manifest: str | Path | None = None,
     beside: bool = False,
     retry_failed: bool = False,
+    keep_pixels: bool = False,
     dry_run: bool = False,
     on_scan: Callable[[int, int, int], None] | None = None,
 ) -> Summary:
@@ -59,6 +61,9 @@ def extract_archive(
         once a person chooses it (`usimg.study.methods`).
     retry_failed : bool
         Do scans again that failed before; they are left alone otherwise, and listed.
+    keep_pixels : bool
+        Copy the scan areas of what is measured into the study (`usimg.study.pixels`); scans that were
+        measured without are measured again.
     dry_run : bool
         Only count what there is to do; nothing is written.
     on_scan : callable, optional
@@ -94,7 +99,8 @@ def extract_archive(
     name = run_name()
     run = Run(study, name, held.generation + 1, held.known, RunLog(study.runs / f"{name}.log.jsonl"))
     run.problems += [("", problem) for problem in held.problems]
-    tasks = list(_new(surveyed, run, segmenter, recipe, retry_failed=retry_failed))
+    keep = study.root / FOLDER if keep_pixels else None
+    tasks = list(_new(surveyed, run, segmenter, recipe, retry_failed=retry_failed, keep=keep))
     done_before = len(surveyed.files) - len(tasks) - run.counts["failed_before"]
     run.counts.update(files=len(surveyed.files), done_before=done_before, to_do=len(tasks))
     if dry_run:
@@ -159,9 +165,18 @@ def _refuse_mixing(held: _Held, maker: str) -> None:
         )
 
 
-def _new(surveyed: Survey, run: Run, segmenter: str, recipe: Recipe, *, retry_failed: bool) -> Iterator[Task]:
+def _new(
+    surveyed: Survey,
+    run: Run,
+    segmenter: str,
+    recipe: Recipe,
+    *,
+    retry_failed: bool,
+    keep: Path | None,
+) -> Iterator[Task]:
     """Tasks for what the study does not hold; a file that lies where it lay is not read through again."""
     method = method_of(segmenter)
+    with_pixels = {path.stem.partition("-")[0] for path in keep.glob("*.png")} if keep is not None else set()
     met: dict[tuple[str, int, int], str] = {}
     by_uid: dict[str, set[str]] = {}
     for source in run.study.sources.all():
@@ -177,9 +192,10 @@ def _new(surveyed: Survey, run: Run, segmenter: str, recipe: Recipe, *, retry_fa
         if scan and by_uid.get(file.sop_instance_uid, {scan}) - {scan}:
             run.problems.append((file.relative, "its SOP Instance UID came with another content before"))
         work, failure = run.known.get(scan, ("", ""))
-        if work == work_id(file.labels, method, recipe) and not (failure and retry_failed):
+        kept = keep is None or failure or scan in with_pixels
+        if work == work_id(file.labels, method, recipe) and kept and not (failure and retry_failed):
             if failure:
                 run.counts["failed_before"] += 1
                 run.problems.append((file.relative, f"failed before: {failure} (--retry-failed tries again)"))
             continue
-        yield Task(number, file.path, file.labels, segmenter, recipe)
+        yield Task(number, file.path, file.labels, segmenter, recipe, keep)

@@ -14,7 +14,6 @@ from usimg.extract.runlog import RunLog
 from usimg.extract.running import Run, Summary, run_name
 from usimg.extract.scan import Row, measured_by
 from usimg.measurement import measure
-from usimg.opening import read
 from usimg.roi import Roi
 from usimg.scan import Calibration, Frame
 from usimg.study import Study
@@ -23,6 +22,7 @@ from usimg.study.fold import REMEASURED, as_written, automatic_rows
 from usimg.study.history import History
 from usimg.study.labelled import Decided, decided
 from usimg.study.methods import SEPARATOR, method_that_holds, methods_of
+from usimg.study.pixels import open_scan
 from usimg.study.private import short
 from usimg.study.protocol import Recipe
 from usimg.study.schema import features_of, plain, roi_of
@@ -111,7 +111,7 @@ def _one_scan(run: Run, scan: str, rows: list[Row], drawn: list[Decision], segme
         run.keep(rest)
         return
     try:
-        frames = read(run.study.source_path(scan)).frames
+        frames = open_scan(run.study, scan).frames
         again = [_measured_again(frames, row, by) for row in measured]
         theirs = [_of_person(frames, decision, segmenter, by) for decision in drawn]
     except (UsimgError, IndexError) as error:

@@ -24,6 +24,7 @@ from usimg.study.days import age_by_tags
 from usimg.study.decisions import Target
 from usimg.study.devices import settings_columns
 from usimg.study.manifest import Label
+from usimg.study.pixels import keep_frames
 from usimg.study.protocol import Recipe
 from usimg.study.schema import LEFT_OUT, features_of, outline_id, outline_of
 
@@ -97,7 +98,12 @@ def measured_by(work: str, recipe: Recipe) -> str:
 
 
 def extract_scan(
-    path: str | Path, labels: Iterable[Label], *, segmenter: str = "", recipe: Recipe = USUAL
+    path: str | Path,
+    labels: Iterable[Label],
+    *,
+    segmenter: str = "",
+    recipe: Recipe = USUAL,
+    keep: Path | None = None,
 ) -> ScanRows:
     """Outline and measure what the labels say the scan shows.
 
@@ -113,6 +119,8 @@ def extract_scan(
         Name of a registered segmenter; empty: the recipe's.
     recipe : Recipe
         A protocol's (`usimg.study.Study.protocol`): definitions, frame of a clip, outliner.
+    keep : Path, optional
+        Folder for the scan areas of the frames that are measured (`usimg.study.pixels`).
 
     Raises
     ------
@@ -152,6 +160,9 @@ def extract_scan(
             except UsimgError as error:
                 problems.append(str(error))
                 rows.append(_failed(label, _without_names(error, path)))
+    if keep is not None and scan is not None:
+        shown = {row["frame"] for row in rows if row["status"] != "failed" and row.get("frame") is not None}
+        problems += keep_frames(keep, scan, shown)
     header = scan.header if scan is not None else Header()
     return ScanRows(
         identity,

@@ -40,6 +40,7 @@ class Task:
     labels: tuple[Label, ...]
     segmenter: str
     recipe: Recipe
+    keep: Path | None = None
 
 
 def start() -> None:
@@ -62,7 +63,9 @@ def run(task: Task) -> ScanRows:
     from usimg.extract.scan import crashed, extract_scan  # noqa: PLC0415  as in `start`
 
     try:
-        return extract_scan(task.path, task.labels, segmenter=task.segmenter, recipe=task.recipe)
+        return extract_scan(
+            task.path, task.labels, segmenter=task.segmenter, recipe=task.recipe, keep=task.keep
+        )
     except Exception as error:  # noqa: BLE001  a fault in usimg must not stop an archive of ten thousand
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]

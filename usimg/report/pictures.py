@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from usimg.errors import OutlineRefused, UsimgError
-from usimg.opening import read
 from usimg.report.content import Measurement, Tile
 from usimg.report.drawing import PAGE_SIDE_PX, Crop, Shape, colour_of, crop
 from usimg.report.stills import echo_region_of
 from usimg.study import roi_of
+from usimg.study.pixels import open_scan
 from usimg.study.private import short
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Pictures:
 
     def _opened(self, tile: Tile) -> Crop | str:
         try:
-            scan = read(self._study.source_path(tile.scan))
+            scan = open_scan(self._study, tile.scan)
             if short(scan.id) != tile.scan:
                 return "The file has changed since it was measured; run usimg extract again."
             frame = scan.frames[tile.frame]

@@ -12,7 +12,6 @@ from usimg.anatomy.structures import echo_roi_of_rule
 from usimg.errors import OutlineRefused, UsimgError
 from usimg.measurement.echo_roi import echo_region
 from usimg.measurement.thickness import edges_of, overlap, rows_at, thickness_profile
-from usimg.opening import read
 from usimg.report.drawing import (
     COLOURS,
     OTHER,
@@ -25,6 +24,7 @@ from usimg.report.drawing import (
     view_box,
 )
 from usimg.report.gather import named
+from usimg.study.pixels import open_scan
 from usimg.study.private import short
 from usimg.study.schema import plain, roi_of
 
@@ -76,7 +76,7 @@ def still_of(study: Study, rows: Sequence[Row], *, longest_side: int, with_lines
     """
     first = rows[0]
     try:
-        scan = read(study.source_path(str(first["scan"])))
+        scan = open_scan(study, str(first["scan"]))
         if short(scan.id) != short(str(first["scan"])):
             return Still(withheld=CHANGED)
         frame = scan.frames[int(plain(first.get("frame")) or 0)]

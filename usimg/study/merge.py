@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from usimg.errors import StudyRefused
 from usimg.study.decisions import parse_line, read_decisions
 from usimg.study.files import written_whole
+from usimg.study.pixels import FOLDER
 from usimg.study.store import Study
 
 # What people write: never changed, only reported where the copies differ.
@@ -70,12 +72,23 @@ def merge(into: Study, other: Study) -> Merged:
     _sittings(into, other, result)
     _runs(into, other, result)
     _sources(into, other)
+    _pixels(into, other)
     pairs = [(into.root / name, other.root / name) for name in TABLES]
     pairs += [(into.private / name, other.private / name) for name in PRIVATE_TABLES]
     for ours, theirs in pairs:
         _table(ours, theirs, result)
     result.decisions = len(set(read_decisions(into.people)[0]) - known)
     return result
+
+
+def _pixels(into: Study, other: Study) -> None:
+    """Bring over kept pixels; a file's name is the hash of its scan, and one is there once."""
+    for theirs in sorted((other.root / FOLDER).glob("*.png")):
+        ours = into.root / FOLDER / theirs.name
+        if not ours.exists():
+            ours.parent.mkdir(exist_ok=True)
+            with written_whole(ours) as temporary:
+                shutil.copyfile(theirs, temporary)
 
 
 def _parts(into: Study, other: Study, result: Merged) -> None:
