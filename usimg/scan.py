@@ -75,6 +75,22 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """Scale of a picture whose columns are time (M-mode).
+
+    Attributes
+    ----------
+    row_mm : float
+        Millimetres from one row to the next.
+    col_s : float
+        Seconds from one column to the next.
+    """
+
+    row_mm: float
+    col_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """One rectangle of the US Region Calibration module (DICOM PS3.3 C.8.5.5).
 
@@ -94,6 +110,8 @@ class Region:
         None when the region gives no length; ``reason`` says why.
     reason : str
         Empty when calibrated.
+    timeline : Timeline or None
+        Of an M-mode region: millimetres down, seconds across.
     """
 
     index: int
@@ -103,6 +121,7 @@ class Region:
     declared: tuple[int, int, int, int]
     calibration: Calibration | None = None
     reason: str = ""
+    timeline: Timeline | None = None
 
     @property
     def is_tissue(self) -> bool:
@@ -282,8 +301,12 @@ class Frame:
         Raises
         ------
         CalibrationRefused
-            No scale there, the outline crosses two pictures, or overlapping regions disagree.
+            No scale there, the outline crosses two pictures, overlapping regions disagree, or columns are
+            time there and it is no line along the rows.
         """
+        over_time = next((r for r in self.regions if r.timeline is not None and r.holds(points)), None)
+        if over_time is not None:
+            return _down_the_rows(self.name, over_time, points)
         whole = self.calibration
         if whole is not None and whole.region is None:
             return whole
@@ -399,6 +422,17 @@ def choose_calibration(regions: tuple[Region, ...]) -> tuple[Calibration | None,
             f"one picture has a scale, another not: {next(r.reason for r in tissue if r.reason)}",
         )
     return scales[0], ""
+
+
+def _down_the_rows(name: str, region: Region, points: NDArray[np.float64]) -> Calibration:
+    """Scale for a line within one column of an M-mode; nothing else has a length there."""
+    timeline = region.timeline
+    if timeline is None or len(points) != 2 or abs(points[0, 1] - points[1, 1]) > REGION_SLACK_PX:
+        raise CalibrationRefused(
+            f"{name}: columns of an M-mode are time; only a line straight down its rows has a length there"
+        )
+    detail = f"US Region Calibration (0018,6011), item {region.index}: rows in mm, columns in seconds"
+    return Calibration(timeline.row_mm, timeline.row_mm, "region", region=region.index, detail=detail)
 
 
 def _inside(inner: tuple[int, int, int, int], outer: tuple[int, int, int, int]) -> bool:

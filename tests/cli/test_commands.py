@@ -290,3 +290,17 @@ def test_cluster_of_a_study_where_nothing_counts_says_what_to_do(usimg_command, 
     said = usimg_command("cluster", Study.create(tmp_path / "study").root)
     assert said.code == 1
     assert "usimg review" in said.err
+
+
+def test_measure_leaves_doppler_to_a_person_who_may_say_otherwise(usimg_command, tmp_path):
+    from usimg.simulate import kinds
+    from usimg.simulate.dicom import ENCODINGS, Tags, write_dicom
+
+    path = tmp_path / "flow.dcm"
+    screen = kinds.colour_doppler(1)
+    write_dicom(path, screen.image[None], ENCODINGS["ybr_rle"], Tags("S01", "MSK", "SIM"), screen.regions)
+    refused = usimg_command("measure", path, "--structure", "biceps_brachii")
+    assert refused.code == 3
+    assert "colour doppler" in refused.err
+    allowed = usimg_command("measure", path, "--structure", "biceps_brachii", "--kind", "b_mode", "--json")
+    assert "thickness_mm" in allowed.out

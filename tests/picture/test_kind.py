@@ -165,3 +165,20 @@ def test_real_scans_are_what_they_are(shared_data, name, kind):
 def test_no_real_b_mode_picture_is_taken_for_something_else(shared_data, name):
     pictures = sorted((shared_data / name / "images").iterdir())[::12]
     assert {usimg.read(path).frames[0].kind.name for path in pictures} == {"b_mode"}
+
+
+def test_in_an_m_mode_only_lines_down_the_rows_are_measured(tagged):
+    truth = kinds.m_mode(1).truth
+    frame = usimg.read(tagged / "m_mode.dcm").frames[0]
+    strip = frame.regions[1]
+    assert strip.timeline.col_s == pytest.approx(truth["col_s"])
+    # from the resting wall to its deepest point, half a second later, as a diaphragm's excursion is taken
+    top = strip.box[0] + truth["rest_mm"] / truth["row_mm"]
+    line = np.array([[top, 300.0], [top + truth["excursion_mm"] / truth["row_mm"], 300.0]])
+    table = usimg.measure(frame, [usimg.Roi(structure="diaphragm", line=line)])
+    assert table.thickness_mm[0] == pytest.approx(truth["excursion_mm"], rel=1e-6)
+    slanted = line + np.array([[0.0, 0.0], [0.0, 40.0]])
+    with pytest.raises(usimg.UsimgError, match="time"):
+        frame.calibration_at(slanted)
+    with pytest.raises(usimg.UsimgError, match="time"):
+        frame.calibration_at(np.array([[300.0, 100.0], [300.0, 200.0], [320.0, 150.0]]))

@@ -35,6 +35,10 @@ def measure(
     spacing: Annotated[str, typer.Option(help="mm per pixel, or ROW,COL, for files without a scale.")] = "",
     frame: Annotated[int | None, typer.Option(min=0, help="Of a clip, from 0; else the middle one.")] = None,
     plane: Annotated[str, typer.Option(help="transverse or longitudinal.")] = "",
+    calibrate: Annotated[
+        str, typer.Option(help="ruler: read the marks beside the picture; ruler:10 for marks of 10 mm.")
+    ] = "",
+    kind: Annotated[str, typer.Option(help="b_mode: measure it although usimg takes it for another.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print every column as JSON.")] = False,
 ) -> None:
     """Outline one structure in one scan and print its numbers.
@@ -45,11 +49,20 @@ def measure(
     from usimg import segment
     from usimg.opening import read
 
-    scan = read(file, spacing_mm=_spacing(spacing))
+    scan = read(file, spacing_mm=_spacing(spacing), kind=kind, calibrate=calibrate)
     index = len(scan.frames) // 2 if frame is None else frame
     if index >= len(scan.frames):
         raise typer.BadParameter(f"{file.name} has {len(scan.frames)} frames, numbered from 0")
     picture = scan.frames[index]
+    shown = picture.kind
+    if not shown.automatic:
+        complain(
+            f"{file.name}: shows {shown.label}, not a B-mode picture ({shown.evidence[-1]});"
+            " with --kind b_mode it is measured all the same"
+        )
+        raise typer.Exit(Exit.NOTHING_FOUND)
+    for doubt in (*shown.flags, *(note for note in scan.notes if "ruler" in note)):
+        complain(f"{file.name}: {doubt}", "yellow")
     rois = segment(
         picture,
         structure,

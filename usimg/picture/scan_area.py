@@ -38,6 +38,8 @@ _LEVEL_TOP = 0.9  # a trapezoid's top is level over half its width
 _ROW_SHARE = 0.1
 # ... or this share of it holds noise darker than any mark (chosen here on the nerve pictures' black depths).
 _NOISE_SHARE, _FAINT, _MARK = 0.005, 60, 128
+# Enough rows above a field to judge their noise by.
+_TITLE_SHARE = 0.1
 # Parts below this share of the largest are not the field's.
 _PART_SHARE = 0.04
 # A part along the upper or lower border that is lower than this share of the rows is a menu or title bar.
@@ -220,7 +222,9 @@ def _rectangle(sides: BoolArray, faint: BoolArray, noise: BoolArray) -> Box | No
     if left is None or right is None or top is None or right - left < 8:
         return None
     filled = (sides | faint)[:, left : right + 1].mean(axis=1) >= _ROW_SHARE
-    filled |= noise[:, left : right + 1].mean(axis=1) >= _NOISE_SHARE
+    # a lossy codec leaves noise above the field too: then noise below it says nothing
+    if top < _TITLE_SHARE * noise.shape[0] or noise[: top - _STRAIGHT_SLACK].mean() < _NOISE_SHARE:
+        filled |= noise[:, left : right + 1].mean(axis=1) >= _NOISE_SHARE
     deepest = int(np.flatnonzero(filled)[-1])
     return (top, left, deepest + 1, right + 1) if deepest > top else None
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from usimg.readers.tags import BAD_VALUE, numbers, value
-from usimg.scan import Calibration, Region, choose_calibration
+from usimg.scan import Calibration, Region, Timeline, choose_calibration
 
 # PS3.3 C.8.5.5.1.2, C.8.5.5.1.3 and C.8.5.5.1.15
 _FORMATS = {0: "none", 1: "2d", 2: "m_mode", 3: "spectral", 4: "waveform", 5: "graphics"}
@@ -51,7 +51,7 @@ _UNITS = {
     11: "cm3/s",
     12: "degrees",
 }
-_CM = 3
+_CM, _SECONDS = 3, 4
 
 # Vendors write Max X1 = Columns, one past the last pixel; more is a rescaled or cropped export.
 _OVERHANG_PX = 1
@@ -163,7 +163,21 @@ def _region(item: Any, index: int, shape: tuple[int, int]) -> Region | None:
         declared=declared,
     )
     scale, reason = _scale(item, region, shape)
-    return replace(region, calibration=scale, reason=reason)
+    return replace(region, calibration=scale, reason=reason, timeline=_timeline(item, region))
+
+
+def _timeline(item: Any, region: Region) -> Timeline | None:
+    """Millimetres down and seconds across of an M-mode that lies inside the picture and can be real."""
+    units = (_code(item, "PhysicalUnitsYDirection"), _code(item, "PhysicalUnitsXDirection"))
+    if region.kind != "m_mode" or units != (_CM, _SECONDS) or region.area_px == 0:
+        return None
+    sizes = [numbers(item, f"PhysicalDelta{axis}") for axis in "YX"]
+    row_cm, col_s = (abs(size[0]) if size else math.nan for size in sizes)
+    if not all(math.isfinite(size) and size > 0 for size in (row_cm, col_s)):
+        return None
+    if _absurd(row_cm, row_cm, region.declared[2] - region.declared[0], f"region {region.index}"):
+        return None
+    return Timeline(10 * row_cm, col_s)
 
 
 def _scale(item: Any, region: Region, shape: tuple[int, int]) -> tuple[Calibration | None, str]:
