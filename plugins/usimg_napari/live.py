@@ -1,6 +1,6 @@
 """The numbers of the outlines on the screen, while they are moved. No Qt.
 
-They come from `usimg.measure`, the same call that the archive's table comes from: what the person
+They are the rows of `usimg.measure`, which the archive's table comes from too: what the person
 sees while dragging is what will be stored.
 """
 
@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import usimg
 from usimg import Calibration, Frame, Roi, anatomy
 from usimg.errors import CalibrationRefused, OutlineRefused
 from usimg.measurement import echo_region, edges_of
-
-SHOWN = ("thickness_mm", "thickness_px", "csa_mm2", "csa_px2", "echo_intensity", "flags", "reason")
+from usimg.measurement.table import measured_rows
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,8 @@ class Meter:
         known = {id(roi): numbers for roi, numbers in self._known}
         new = [roi for roi in rois if id(roi) not in known]
         if new:
-            table = usimg.measure(self.frame, new)
-            # Only the columns that are shown: turning fifty into Python objects takes as long as measuring.
-            columns = {name: table[name].tolist() for name in SHOWN}
-            for place, roi in enumerate(new):
-                known[id(roi)] = _read({name: values[place] for name, values in columns.items()})
+            for roi, row in zip(new, measured_rows(self.frame, new), strict=True):
+                known[id(roi)] = _read(row)
         # The outlines are kept beside their numbers: an id is an outline's only while it lives.
         self._known = [(roi, known[id(roi)]) for roi in rois]
         return [numbers for _, numbers in self._known]

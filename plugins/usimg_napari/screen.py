@@ -49,6 +49,7 @@ class Screen:
             text={"string": "{text}", "anchor": "upper_left", "size": 10, "color": "white"},
         )
         self._mode = "direct"
+        self._units: tuple[str, ...] = ()
         viewer.canvas.overlays.scale_bar.visible = True
         self.image.locked = self.outlines.locked = LayerLock.ALL
 
@@ -70,6 +71,9 @@ class Screen:
     def scale(self, frame: Frame) -> None:
         """Let the layers lie in the frame's millimetres, or in pixels."""
         for_image = look(frame)
+        if tuple(self.image.scale) == for_image["scale"] and self._units == for_image["units"]:
+            return  # setting them redraws, changed or not
+        self._units = for_image["units"]
         self.image.scale, self.image.units = for_image["scale"], for_image["units"]
         self.outlines.scale, self.outlines.units = for_image["scale"][1:], for_image["units"][1:]
         self.guides.match(self.outlines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,12 @@ def view_shown(structures: Sequence[str]) -> anatomy.View | None:
 
     The one that holds most of them as layers or sums, two at least; the first of equals.
     """
-    wanted = set(structures)
+    return _view_with(frozenset(structures))
+
+
+# Asked for every move of a mouse, with the same few structures.
+@lru_cache(maxsize=64)
+def _view_with(wanted: frozenset[str]) -> anatomy.View | None:
     views = anatomy.views()
     held = [len(wanted & {*view.layers, *view.sums}) for view in views]
     best = int(np.argmax(held)) if held else 0
