@@ -73,8 +73,10 @@ def test_many_exact_zeros_do_not_make_an_endless_interval():
     table = table[table["measure"] == "thickness_mm"].copy()
     same = table["subject"].isin(sorted(set(table["subject"]))[:14])
     table.loc[same, "value"] = table[same].groupby("subject")["value"].transform("first")
-    sem = compare(table).estimates[0].errors[0].sem
+    estimate = compare(table).estimates[0]
+    sem, part = estimate.errors[0].sem, estimate.components[-1].variance
     assert 0 < sem.low < sem.value < sem.high < 3 * sem.value
+    assert part.low < part.value < part.high < 6 * part.value
 
 
 def test_identical_readers_make_a_page(tmp_path):

@@ -23,7 +23,7 @@ DRAWS = 1999
 FEWEST = 10
 # Patients without any difference, as where outlines were left unedited, make some draws look exact and their
 # t endless: beyond this share plain percentiles are taken (chosen here).
-_MOST_ZERO = 0.2
+_MOST_ALIKE = 0.2
 # More draws than these that come to nothing: no interval.
 _LOST = 0.05
 
@@ -98,7 +98,7 @@ def interval(ratios: Ratios) -> Interval:
         return Interval(value)
     drawn, errors = ratios.drawn(_draws(n))
     below = (1 - LEVEL) / 2
-    if (ratios.sums == 0).all(axis=1).mean() > _MOST_ZERO and ratios.means is None:
+    if ratios.means is None and _most_alike(ratios.sums) > _MOST_ALIKE:
         low, high = np.quantile(drawn[np.isfinite(drawn)], [below, 1 - below])
         return Interval(value, max(0.0, float(low)), max(0.0, float(high)))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -114,6 +114,15 @@ def interval(ratios: Ratios) -> Interval:
         return Interval(value)
     high, low = np.quantile(plain[usable], [1 - below, below])
     return Interval(value, max(0.0, value - float(high) * error), max(0.0, value - float(low) * error))
+
+
+def _most_alike(sums: FloatArray) -> float:
+    """Largest share of patients who add exactly the same: 0, or the offset where it was taken off."""
+    scale = np.abs(sums).max()
+    if scale == 0:
+        return 1.0
+    _, counts = np.unique(np.round(sums / scale, 9), axis=0, return_counts=True)
+    return float(counts.max() / len(sums))
 
 
 @lru_cache(maxsize=4)
