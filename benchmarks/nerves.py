@@ -108,15 +108,20 @@ def asked(structure: str, segmenter: object, **prompt: object) -> Callable[[Part
     return run
 
 
-def moved(part: Part, rng: np.random.Generator) -> tuple[Box, tuple[float, float], tuple[float, float]]:
-    """A clumsy box, click and point of the border."""
+def moved(part: Part, rng: np.random.Generator) -> tuple[Box, tuple[float, float]]:
+    """A clumsy box and click."""
     high, wide = part.box[2] - part.box[0], part.box[3] - part.box[1]
     box = np.array(part.box) + rng.normal(0, JITTER, 4) * [high, wide, high, wide]
     click = np.array(part.centre) + rng.normal(0, JITTER, 2) * [high, wide]
+    return tuple(box.tolist()), tuple(click.tolist())
+
+
+def on_border(part: Part, rng: np.random.Generator) -> tuple[float, float]:
+    """A point somewhere on the border, clumsily."""
     border = np.argwhere(part.truth & ~_eroded(part.truth))
     away = border[rng.integers(len(border))] - np.array(part.centre)
     edge = np.array(part.centre) + away * (1 + rng.normal(0, JITTER))
-    return tuple(box.tolist()), tuple(click.tolist()), tuple(edge.tolist())
+    return tuple(edge.tolist())
 
 
 def interval(scores: list[Score]) -> str:
@@ -267,7 +272,10 @@ def main() -> None:
     for structure in VALUES:
         found = parts(args.data, args.split, structure)
         rng = np.random.default_rng(11)
-        prompts = [(part, *moved(part, rng)) for part in found for _ in range(args.draws)]
+        edges = np.random.default_rng(12)
+        prompts = [
+            (part, *moved(part, rng), on_border(part, edges)) for part in found for _ in range(args.draws)
+        ]
         print(f"{args.split}: {len(found)} {structure}s in {len({p.group for p in found})} groups")
         rows: dict[str, list[Score]] = {
             "box: ellipse, no picture": [scored(p, (ellipse_polygon(b),), 0.0, 0.0) for p, b, _, _ in prompts]

@@ -17,8 +17,11 @@ import usimg
 from usimg.errors import FileRefused
 from usimg.outline.nerve_contour import VERTICES, area, contours
 from usimg.outline.nerve_model import read_model, shipped
-from usimg.outline.nerve_network import CHANNELS, SIDE, Window, cut, shown
+from usimg.outline.nerve_network import CHANNELS, CLASSES, GRID, OTHER_NERVE, SIDE, THIS, Window, cut, shown
+from usimg.outline.nerve_prompts import BoxLook, outlined, weighed
+from usimg.outline.nerve_search import MAP, candidates, likeness
 from usimg.outline.rims import ellipse_polygon, inside_polygon
+from usimg.vision import cv2
 
 WEIGHTS = files("usimg.outline.weights")
 
@@ -26,6 +29,10 @@ WEIGHTS = files("usimg.outline.weights")
 def dice(polygon, truth):
     mine = polygon2mask(truth.shape, polygon)
     return 2 * (mine & truth).sum() / (mine.sum() + truth.sum())
+
+
+def dice_of(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +179,74 @@ def test_the_classical_contour_can_still_be_asked_for(wrist, nerve, pictures):
     assert roi.method.startswith("classical")
 
 
-def test_without_a_prompt_the_network_outlines_nothing(wrist, pictures):
-    assert usimg.segment(pictures.phantom_frame(wrist), "nerve", segmenter="nerve-network") == []
+def test_the_muscle_network_leaves_nerves_to_theirs(wrist, nerve, pictures):
+    (roi,) = usimg.segment(pictures.phantom_frame(wrist), "nerve", boxes=[nerve.box], segmenter="network")
+    assert roi.method.startswith("nerve-network nerve-")
+
+
+def test_without_a_prompt_a_named_nerve_is_not_guessed(wrist, pictures):
+    for structure in ("median_nerve", "vessel"):
+        assert usimg.segment(pictures.phantom_frame(wrist), structure, segmenter="nerve-network") == []
+
+
+def test_what_is_suggested_without_a_prompt_is_never_trusted(shared_data):
+    home = shared_data / "nerve_vessel"
+    with (home / "manifest.csv").open() as table:
+        rows = [r for r in csv.DictReader(table) if r["split"] == "train" and r["usable"] == "yes"]
+    rois = [roi for r in rows[:6] for roi in usimg.segment(usimg.read(home / r["file"]).frames[0], "nerve")]
+    assert rois
+    for roi in rois:
+        assert not roi.validated
+        assert not roi.trusted
+        assert "suggestion" in roi.flags[0]
+        assert roi.alternatives[0].trace_rule == "inside_rim"
+
+
+def test_what_is_a_vessels_is_not_the_nerves_even_in_the_middle_of_its_box():
+    looks = np.full((2, CLASSES, GRID, GRID), 0.02, np.float32)
+    looks[:, THIS] = 0.94
+    looks[:, :, :, : GRID // 2] = np.array([0.02, 0.48, 0.02, 0.48], np.float32)[:, None, None]
+    looks[:, :, :, : GRID // 4] = np.array([0.02, 0.08, 0.02, 0.88], np.float32)[:, None, None]
+    box = (10.0, 10.0, 110.0, 110.0)
+    constants = {"trust": 0.6, "box": 5.0, "at": 0.9, "level": 0.5}
+    share = weighed(BoxLook(box, Window.of_box(box), looks), constants)
+    assert share[GRID // 2, : GRID // 4].max() <= 0.121
+    assert share[GRID // 2, GRID // 2 + 2] > 0.9
+
+
+def test_a_place_far_out_of_the_box_needs_more_evidence_than_one_in_it():
+    looks = np.full((2, CLASSES, GRID, GRID), 0.0, np.float32)
+    looks[:, THIS], looks[:, 0] = 0.6, 0.4
+    box = (10.0, 10.0, 110.0, 110.0)
+    constants = {"trust": 0.6, "box": 5.0, "at": 0.9, "level": 0.5}
+    (outline,) = outlined(BoxLook(box, Window.of_box(box), looks), constants).polygons
+    assert outline.min() > 10
+    assert area(outline) > 0.6 * 100**2
+
+
+def test_a_candidate_is_a_piece_with_a_peak_where_the_map_says():
+    shares = np.full((100, 200), 0.1, np.float32)
+    shares[20:40, 60:100] = 0.85
+    shares[30, 80] = 0.95
+    shares[60:80, 20:40] = 0.9  # no peak
+    shares[80:82, 150:152] = 0.99  # a speck
+    (found,) = candidates(shares, (300, 600))
+    assert found.box == pytest.approx((59.5 - 0.08 * 60, 179.5 - 0.08 * 120, 119.5 + 4.8, 299.5 + 9.6))
+
+
+def test_a_map_of_likeness_lies_where_the_nerve_lies():
+    def bright(pictures):
+        logits = np.zeros((len(pictures), CLASSES, GRID, GRID), np.float32)
+        small = pictures[:, 0].reshape(len(pictures), GRID, 2, GRID, 2).mean(axis=(2, 4))
+        logits[:, OTHER_NERVE] = 20 * (small - 1.0)
+        return logits
+
+    gray = np.full((240, 360), 30, np.float32)
+    gray[100:160, 200:300] = 200
+    shares = likeness(gray, bright)
+    assert shares.shape == (MAP, round(MAP * 1.5))
+    inside = cv2.resize(shares, (360, 240)) > 0.5
+    assert dice_of(inside, gray > 100) > 0.95
 
 
 @pytest.mark.parametrize("structure", ["nerve", "vessel", "median_nerve"])

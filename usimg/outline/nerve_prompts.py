@@ -60,10 +60,10 @@ class Seen:
 
 
 # What confidence is judged by. softness: how much of the answer is neither yes nor no, over what is yes;
-# disagreement: what does not overlap among the answers of the networks and of the mirror images; off_box: log
-# of the area over what a box of this size usually holds, without sign; size_spread: of the log sizes that a
-# click could mean.
-DESCRIBED = ("softness", "disagreement", "off_box", "size_spread")
+# off_box: log of the area over what a box of this size usually holds, without sign; size_spread: of the log
+# sizes that a click could mean. The networks' disagreement is not among them: the weights are fitted on one
+# network at a time, which has nobody to disagree with.
+DESCRIBED = ("softness", "off_box", "size_spread")
 
 
 def shares_of(logits: FloatArray) -> FloatArray:
@@ -119,7 +119,6 @@ def outlined(look: BoxLook, constants: Constants, *, inside: Seed | None = None)
     usual = FILLED * (box[2] - box[0]) * (box[3] - box[1])
     described = {
         "softness": float((4 * share * (1 - share)).sum() * place / whole),
-        "disagreement": disagreement(look.looks[:, THIS]),
         "off_box": abs(float(np.log(whole / usual))),
         "size_spread": 0.0,
     }
@@ -157,14 +156,6 @@ def radius_in(box: Box, window: Window) -> FloatArray:
     right = (cols - (box[1] + box[3]) / 2) / ((box[3] - box[1]) / 2)
     radius = superellipse_radius(down[:, None], right[None])
     return np.asarray(np.clip(radius, RADIUS_FROM, RADIUS_TO), np.float32)
-
-
-def disagreement(shares: FloatArray) -> float:
-    """Mean of what does not overlap (1 - Dice of shares) between each look and the mean of all, (n, ...)."""
-    mean = shares.mean(axis=0)
-    both = np.minimum(shares, mean).sum(axis=(1, 2))
-    whole = shares.sum(axis=(1, 2)) + mean.sum()
-    return float(np.mean(1 - 2 * both / np.maximum(whole, 1e-6)))
 
 
 def _both_ways(answers: Answers, pictures: FloatArray) -> FloatArray:

@@ -127,9 +127,9 @@ def compare(polygons: Sequence[NDArray[np.float64]], picture: Labelled, part: Pa
 
 def ask(folds: Sequence[tuple[Answers, Sequence[Labelled]]], kind: str, *, draws: int = 2) -> list[Asked]:
     """Every whole part of the folds' pictures, ``draws`` times, prompted clumsily; the same at every call."""
-    rng = np.random.default_rng(17)
     found = []
     for fold, (answers, pictures) in enumerate(folds):
+        rng = np.random.default_rng((17, fold))
         for picture in pictures:
             for part in picture.outlined:
                 if not part.cut and part.vessel == (kind == "vessel"):
