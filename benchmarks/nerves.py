@@ -232,7 +232,8 @@ def page(scores: list[Score], path: Path) -> None:
         pen = ImageDraw.Draw(tile)
         edge = score.part.truth ^ _eroded(score.part.truth)
         for row, col in np.argwhere(edge):
-            pen.point([((col - left + 0.5) * zoom, (row - top + 0.5) * zoom)], fill=(86, 180, 233))
+            x, y = (col - left + 0.5) * zoom, (row - top + 0.5) * zoom
+            pen.rectangle([x - zoom / 2, y - zoom / 2, x + zoom / 2, y + zoom / 2], fill=(86, 180, 233))
         for polygon in score.polygons:
             points = [((c - left + 0.5) * zoom, (r - top + 0.5) * zoom) for r, c in polygon]
             pen.line([*points, points[0]], fill=(230, 159, 0), width=2)
