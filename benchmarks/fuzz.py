@@ -74,29 +74,31 @@ def lie(raw: bytes, rng: np.random.Generator) -> bytes:
         ds = pydicom.dcmread(io.BytesIO(raw))
     except Exception:  # noqa: BLE001  not DICOM: other lies fit it better
         return flip(raw, rng)
-    for _ in range(int(rng.integers(1, 4))):
-        key = str(rng.choice(("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel")))
-        pick = int(rng.integers(0, 6))
-        if pick < 2:
-            setattr(ds, key, int(rng.choice(NUMBERS)))
-        elif pick == 2:
-            ds.NumberOfFrames = int(rng.choice((0, -1, 2, 1000, 99_999, 2**31 - 1)))
-        elif pick == 3:
-            ds.PhotometricInterpretation = str(
-                rng.choice(
-                    ("MONOCHROME1", "RGB", "YBR_FULL_422", "YBR_PARTIAL_420", "PALETTE COLOR", "", "XYZ")
-                )
-            )
-        elif pick == 4 and "RedPaletteColorLookupTableDescriptor" in ds:
-            ds.RedPaletteColorLookupTableDescriptor = [int(rng.choice(NUMBERS)) for _ in range(2)] + [16]
-        else:
-            _lie_about_regions(ds, rng)
-    out = io.BytesIO()
     try:
+        for _ in range(int(rng.integers(1, 4))):
+            _tell_a_lie(ds, rng)
+        out = io.BytesIO()
         ds.save_as(out)
-    except Exception:  # noqa: BLE001  pydicom will not write every lie
+    except Exception:  # noqa: BLE001  pydicom will not write every lie, nor read every mutant
         return flip(raw, rng)
     return out.getvalue()
+
+
+def _tell_a_lie(ds: Dataset, rng: np.random.Generator) -> None:
+    key = str(rng.choice(("Rows", "Columns", "BitsAllocated", "BitsStored", "SamplesPerPixel")))
+    pick = int(rng.integers(0, 6))
+    if pick < 2:
+        setattr(ds, key, int(rng.choice(NUMBERS)))
+    elif pick == 2:
+        ds.NumberOfFrames = int(rng.choice((0, -1, 2, 1000, 99_999, 2**31 - 1)))
+    elif pick == 3:
+        ds.PhotometricInterpretation = str(
+            rng.choice(("MONOCHROME1", "RGB", "YBR_FULL_422", "YBR_PARTIAL_420", "PALETTE COLOR", "", "XYZ"))
+        )
+    elif pick == 4 and "RedPaletteColorLookupTableDescriptor" in ds:
+        ds.RedPaletteColorLookupTableDescriptor = [int(rng.choice(NUMBERS)) for _ in range(2)] + [16]
+    else:
+        _lie_about_regions(ds, rng)
 
 
 def _lie_about_regions(ds: Dataset, rng: np.random.Generator) -> None:

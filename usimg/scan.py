@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from usimg.errors import CalibrationRefused
@@ -369,6 +370,7 @@ class Header:
     acquired_at: str | None = None
     lossy: bool | None = None
     frame_time_ms: float | None = None
+    frame_times_ms: tuple[float, ...] = ()  # from one frame to the next, the first 0
     patient_id: str | None = field(default=None, repr=False)
     patient_name: str | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -393,6 +395,16 @@ class Scan:
     frames: tuple[Frame, ...]
     source: PixelSource = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def times_ms(self) -> tuple[float, ...] | None:
+        """When each frame was taken, from the first; None where the file does not say."""
+        steps = self.header.frame_times_ms
+        if len(steps) == len(self.frames) > 1 and all(0.0 <= step < float("inf") for step in steps):
+            return tuple(accumulate((0.0, *steps[1:])))
+        if self.header.frame_time_ms is None:
+            return None
+        return tuple(self.header.frame_time_ms * i for i in range(len(self.frames)))
 
     @property
     def id(self) -> str:

@@ -1,8 +1,8 @@
 """A path to a Scan: whichever reader recognises the file opens it.
 
 A reader is a module of a page with three names: ``NAME``, ``sniff(path, head) -> bool`` on the file's
-first 256 bytes, and ``open_scan(path, *, spacing_mm, describe) -> Scan``. Built in are DICOM and stills;
-others come from installed packages through the entry point group ``usimg.readers`` and are asked first.
+first 256 bytes, and ``open_scan(path, *, spacing_mm, describe) -> Scan``. Built in are DICOM, stills and
+clips; others come from installed packages, entry point group ``usimg.readers``, and are asked first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from usimg.scan import Frame, Picture, Scan
 
 GROUP = "usimg.readers"
-_BUILT_IN = ("usimg.readers.dicom", "usimg.readers.stills")
+_BUILT_IN = ("usimg.readers.dicom", "usimg.readers.stills", "usimg.readers.clips")
 _HEAD = 256
 
 
@@ -62,8 +62,8 @@ def open_scan(path: str | Path, *, spacing_mm: Any = None, describe: Callable[[F
     reader = reader_for(path)
     if reader is None:
         raise FileRefused(
-            f"{path.name}: is neither DICOM nor a PNG, TIFF, JPEG, BMP or WebP picture;"
-            " export the scan as DICOM"
+            f"{path.name}: is neither DICOM nor a PNG, TIFF, JPEG, BMP or WebP picture, nor an AVI or MP4"
+            " clip; export the scan as DICOM"
         )
     try:
         return reader.open_scan(path, spacing_mm=spacing, describe=describe)

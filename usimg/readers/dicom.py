@@ -102,6 +102,8 @@ def open_scan(
         regions, region_notes = read_regions(layout.ds, shape)
         calibration, reason, scale_notes = choose(layout.ds, regions, shape)
     notes += [*region_notes, *scale_notes]
+    if layout.frames > 1 and header.frame_time_ms is None and not header.frame_times_ms:
+        notes.append("the file does not say when its frames were taken")
     if spacing_mm is not None:
         given = Calibration(*spacing_mm, "given", detail="given by the caller")
         if calibration is not None and not _agree(given, calibration):
@@ -170,7 +172,7 @@ def _read(path: Path) -> tuple[Layout, Header, list[str]]:
                     stream,
                     False,
                     True,
-                    stop_when=_at_pixels,
+                    stop_when=_until_pixels(),
                     specific_tags=[Tag(keyword) for keyword in TAGS],
                 )
                 syntax = uid.DeflatedExplicitVRLittleEndian
@@ -324,8 +326,18 @@ def _agree(one: Calibration, other: Calibration) -> bool:
     return all(abs(a / b - 1) <= 0.01 for a, b in zip(one.spacing, other.spacing, strict=True))
 
 
-def _at_pixels(tag: Any, _vr: str | None, _length: int) -> bool:
-    return tag in (_PIXEL_DATA, *_FLOAT_PIXELS)
+def _until_pixels() -> Callable[[Any, str | None, int], bool]:
+    """Stops pydicom at the pixel data, and where tags do not rise: blank data would be read for ever."""
+    last = -1
+
+    def stop(tag: Any, _vr: str | None, _length: int) -> bool:
+        nonlocal last
+        if tag <= last:
+            raise ValueError("its tags are out of order")
+        last = tag
+        return tag in (_PIXEL_DATA, *_FLOAT_PIXELS)
+
+    return stop
 
 
 def _said(error: BaseException) -> str:

@@ -39,6 +39,7 @@ TAGS = (
     "ContentDate",
     "ContentTime",
     "FrameTime",
+    "FrameTimeVector",
     "CineRate",
     "RecommendedDisplayFrameRate",
     "LossyImageCompression",
@@ -81,6 +82,7 @@ def header_of(ds: Any, syntax: UID, photometric: str, bits_stored: int) -> Heade
         acquired_at=_acquired_at(ds),
         lossy=None if lossy is None else lossy == "01",
         frame_time_ms=_frame_time(ds),
+        frame_times_ms=tuple(numbers(ds, "FrameTimeVector") or ()),
         extra={
             "modality": text(ds, "Modality"),
             "transfer_syntax_uid": str(syntax),

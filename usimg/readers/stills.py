@@ -65,10 +65,14 @@ def open_scan(
         A damaged picture, one too large to be real, or a sidecar that does not say a spacing.
     """
     name = path.name
-    with _opened(path) as image:
+    with _opened(path) as image, warnings.catch_warnings():
         cols, rows = image.size
-        pages = int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
         kind, mode = str(image.format), image.mode
+        try:
+            warnings.simplefilter("ignore")  # of damaged tags: what matters of them is refused
+            pages = int(getattr(image, "n_frames", 1)) if kind == "TIFF" else 1
+        except _BAD_PICTURE as error:
+            raise FileRefused(f"{name}: its pages cannot be counted ({error}); export it again") from None
     check_size(name, rows, cols, pages)
     notes = []
     if mode in ("RGBA", "LA", "PA"):
