@@ -89,3 +89,10 @@ def test_a_signature_follows_its_day_when_an_earlier_visit_comes_to_light(study,
     add_run(automatic_row(visit="", day=days[0], scan="b" * 64), run="run2")
     first, second = lines(study)
     assert (first["signature"], second["visit"], second["signature"]) == ("", "v2", "holds")
+
+
+def test_a_signature_does_not_slip_to_a_named_visit_of_the_same_day(study, automatic_row, add_run):
+    day = moved_day(date(2026, 1, 5), "P1", study.secret)
+    add_run(automatic_row(visit="", day=day), automatic_row(visit="1", day=day, scan="b" * 64))
+    sign(study, "P1", "v1", author="Dr Roe")
+    assert {line["visit"]: line["signature"] for line in lines(study)} == {"1": "", "v1": "holds"}

@@ -70,10 +70,11 @@ def without_date(row: Mapping[str, Any], taken: str, age: float | None, key: byt
     age : float or None
         Of the person on that day, years.
     """
-    named = as_date(row["visit"])
+    named = as_date(row.get("visit"))
     when = named or as_date(taken)
-    number = None if when is None else moved_day(when, str(row["subject"] or ""), key)
-    return {**row, "visit": "" if named is not None else row["visit"], "day": number, "age_years": age}
+    number = None if when is None else moved_day(when, str(row.get("subject") or ""), key)
+    visit = "" if named is not None else row.get("visit")
+    return {**row, "visit": visit, "day": number, "age_years": age}
 
 
 def brought_forward(rows: pd.DataFrame, key: bytes) -> pd.DataFrame:
@@ -130,6 +131,7 @@ class VisitNames:
         self._of = {
             (str(subject), int(day)): str(visit)
             for subject, day, visit in known.itertuples(index=False, name=None)
+            if named_by_day(str(visit))
         }
 
     def of(self, decision: Decision) -> tuple[str, str]:
