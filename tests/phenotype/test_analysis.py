@@ -100,3 +100,29 @@ def test_a_clinical_table_of_other_people_is_refused(worked):
     strangers = pd.DataFrame({"sex": ["f"]}, index=pd.Index(["nobody"], name="subject"))
     with pytest.raises(StudyRefused, match="shares no subject"):
         analyse(rows_of(worked), strangers, Asked(), study=worked, full=False)
+
+
+def test_months_between_visits_that_are_only_numbered_come_from_the_days_of_the_scans(
+    study, automatic_row, add_run
+):
+    rows = [
+        automatic_row(
+            subject=f"P{person}",
+            visit=visit,
+            structure=muscle,
+            scan=f"{person * 100 + number * 10 + int(visit[1]):064x}",
+            thickness_mm=20.0 + person * (1 + number) - 6.0 * (visit == "v2"),
+            day=1000 * person + 365 * (visit == "v2"),
+        )
+        for person in range(8)
+        for number, muscle in enumerate(MUSCLES)
+        for visit in ("v1", "v2")
+    ]
+    add_run(*rows)
+    measure = f"{MUSCLES[0]}__mid_arm__left__thickness_mm"
+    asked = Asked(preparation=Preparation(echo="without"), echo_chosen=True, measure=measure, error=1.0)
+    found = analyse(rows_of(study), None, asked, study=study)
+    table = found.beside.change.table
+    assert table["change_per_month"].to_numpy() == pytest.approx([-6 / 12] * 8, abs=0.002)
+    assert (table["says"] == "falls").all()
+    assert len(found.beside.later) == 8

@@ -152,7 +152,7 @@ def cluster(
         random_state=seed,
     )
     if assign is not None:
-        _assign(assign, rows, facts, asked, out, as_json=as_json)
+        _assign(assign, rows, facts, asked, study, out, as_json=as_json)
         return
     whole = out is not None or asked.plan is not None or bool(asked.measure)
     found = analyse(rows, facts, asked, study=study, full=whole)
@@ -228,19 +228,20 @@ def _assign(
     rows: pd.DataFrame,
     facts: pd.DataFrame | None,
     asked: Asked,
+    study: Study | None,
     out: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """Place every row, whatever its visit, by a saved model."""
-    from usimg.phenotype.clinical import joined
+    """Place patients by a saved model: at their first visit, or the one that was asked for."""
+    from usimg.phenotype.analysis import facts_about
     from usimg.phenotype.model import Model
     from usimg.phenotype.patients import baseline
     from usimg.study.delimited import write_rows
 
     model = Model.load(path)
     patients = baseline(rows, visit=asked.visit, sides=asked.sides)
-    known = None if facts is None else joined(facts, patients.visits, window_days=asked.window_days).table
+    known, _ = facts_about(patients, facts, asked, study=study)
     placed = model.assign(patients.table, known)
     header = ("subject", "part", "severity_sd", "distance", "far", "reason")
     lines = [

@@ -15,7 +15,7 @@ from usimg.phenotype.corrections import corrections, rerun
 from usimg.phenotype.echo import keys_of, refuse_several_keys
 from usimg.phenotype.model import Model
 from usimg.phenotype.page import Beside, filled
-from usimg.phenotype.patients import APART, baseline, flow_to_groups, values_of, with_sides
+from usimg.phenotype.patients import APART, Patients, baseline, flow_to_groups, values_of, with_sides
 from usimg.phenotype.recipe import Preparation
 from usimg.phenotype.result import Phenotypes
 from usimg.phenotype.sensitivity import curve
@@ -91,14 +91,8 @@ def analyse(
     """
     patients = baseline(rows, visit=asked.visit, sides=asked.sides)
     features, fat = values_of(patients.table)
-    facts, sentence = clinical, ""
     dates = dates_of(study) if study is not None else {}
-    if clinical is not None:
-        match = joined(clinical, patients.visits, window_days=asked.window_days, dates=dates)
-        facts, sentence = match.table, match.sentence
-    if study is not None:
-        known = facts_of(study, patients.visits, include_unvalidated=asked.include_unvalidated)
-        facts = together(known, facts if clinical is not None else None)
+    facts, sentence = facts_about(patients, clinical, asked, study=study, dates=dates)
     if not asked.echo_chosen and facts is not None:
         settings = None
         if study is not None:
@@ -138,6 +132,31 @@ def analyse(
         later=_later(result, patients.later),
     )
     return Analysis(result, filled(result, beside))
+
+
+def facts_about(
+    patients: Patients,
+    clinical: pd.DataFrame | None,
+    asked: Asked,
+    *,
+    study: Study | None = None,
+    dates: Mapping[tuple[str, str], str] | None = None,
+) -> tuple[pd.DataFrame | None, str]:
+    """What is known of each patient at the visit taken, and how it was found; None where nothing is.
+
+    Parameters
+    ----------
+    dates : mapping, optional
+        Of `usimg.phenotype.sources.dates_of`.
+    """
+    facts, sentence = None, ""
+    if clinical is not None:
+        match = joined(clinical, patients.visits, window_days=asked.window_days, dates=dates)
+        facts, sentence = match.table, match.sentence
+    if study is not None:
+        known = facts_of(study, patients.visits, include_unvalidated=asked.include_unvalidated)
+        facts = together(known, facts)
+    return facts, sentence
 
 
 def _other_outlines(result: Phenotypes, study: Study, asked: Asked) -> list[Any]:
