@@ -7,7 +7,7 @@ DEMO   ?= demo
 DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench pictures samples lock clean
+.PHONY: help demo test test-slow lint format bench bench-segmentation fuzz pictures samples lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,7 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 
 bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/real_files.py
+	$(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/fit_layers.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/fit_rims.py $(DATA)/nerve_vessel
 	$(BIN)/python benchmarks/muscles.py $(DATA)/dltrack_apo
@@ -44,6 +45,13 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
 	$(BIN)/python -m benchmarks.agreement --studies 100 --to benchmarks/results/agreement.md
+
+bench-segmentation: $(VENV)/.developer ## outlines against experts and observers, worst pictures as a page (DATA)
+	$(BIN)/python benchmarks/muscles.py $(DATA)/dltrack_apo --observers $(DATA)/timtrack_observers --worst worst_muscles.html
+	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split test --draws 2
+
+fuzz: $(VENV)/.installed ## ten thousand hostile files; each must end in a picture or a refusal
+	$(BIN)/python benchmarks/fuzz.py --count 10000
 
 pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
