@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -89,3 +91,18 @@ def test_a_folder_that_is_no_study_and_no_scans_is_said_in_a_dialog(xvfb, qapp, 
     monkeypatch.setattr(QMessageBox, "warning", lambda *words: shown.append(words[-1]))
     assert start.main([str(tmp_path / "nothing")]) == 1
     assert shown
+
+
+def test_info_about_itself_says_whether_a_window_can_open(viewer, monkeypatch):
+    from typer.testing import CliRunner
+
+    from usimg.cli import app
+
+    said = json.loads(CliRunner().invoke(app, ["info", "--self", "--json"]).stdout)
+    assert said["viewer"] == "can open"
+    assert said["opengl"] >= "2.1"
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    if sys.platform == "linux":
+        said = json.loads(CliRunner().invoke(app, ["info", "--self", "--json"]).stdout)
+        assert "no screen" in said["viewer"]

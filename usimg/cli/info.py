@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -206,7 +209,24 @@ def _installed() -> dict[str, Any]:
         facts["error"] = str(error)
     if find_spec("napari") is None:
         facts["viewer"] = "not installed: pip install 'usimg[napari]'"
+    else:
+        facts |= _viewer()
     return facts
+
+
+def _viewer() -> dict[str, Any]:
+    """Whether a window can be opened here: asked in a process of its own, which Qt may end."""
+    command = [sys.executable, "-m", "usimg_napari.check"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"viewer": f"cannot be asked ({error})"}
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        return {"viewer": f"Qt does not start: {said[0] if said else f'it ended with {done.returncode}'}"}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    missing = found.pop("missing", "")
+    return {**found, "viewer": missing or "can open"}
 
 
 def _show(facts: dict[str, Any]) -> None:
