@@ -7,7 +7,7 @@ DEMO   ?= demo
 DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench bench-segmentation fuzz pictures samples lock clean
+.PHONY: bundle-windows help demo test test-slow lint format bench bench-segmentation fuzz pictures samples lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,10 @@ format: $(VENV)/.developer ## write the code as `make lint` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bundle-windows: $(VENV)/.developer ## one zip for Windows: Python, wheels, weights, a bat that asks for a folder (500 MB, in dist/)
+	$(BIN)/python -m pip install --quiet build packaging
+	$(BIN)/python scripts/bundle_windows.py dist
+
 bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/real_files.py
 	$(BIN)/python benchmarks/scans.py
@@ -43,6 +47,7 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/muscles.py $(DATA)/dltrack_apo
 	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split test --draws 2
 	$(BIN)/python -m benchmarks.study
+	xvfb-run -a -s '-screen 0 1280x800x24' $(BIN)/python -m benchmarks.viewer
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
 	$(BIN)/python -m benchmarks.agreement --studies 100 --to benchmarks/results/agreement.md
 
