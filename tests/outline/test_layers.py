@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import usimg
+from usimg import simulate
 from usimg.errors import AnatomyUnknown, OutlineRefused
 
 
@@ -122,9 +123,14 @@ def test_a_drawn_line_across_the_picture_is_not_taken_for_a_fascia(calf, picture
     assert pictures.thickness(roi.upper, roi.lower) == pytest.approx(
         pictures.thickness(truth.upper, truth.lower), rel=0.02
     )
-    # The same line unmarked is a bright line like any other: the mask is what makes the difference.
-    (fooled,) = usimg.segment(pictures.frame_of(drawn))
+    # The same line unmarked is a bright line like any other to the search for lines: the mask is what makes
+    # the difference.
+    (fooled,) = usimg.segment(pictures.frame_of(drawn), segmenter="classical")
     assert pictures.thickness(fooled.upper, fooled.lower) < 0.9 * pictures.thickness(truth.upper, truth.lower)
+    (kept,) = usimg.segment(pictures.frame_of(drawn, overlays=overlays), segmenter="classical")
+    assert pictures.thickness(kept.upper, kept.lower) == pytest.approx(
+        pictures.thickness(truth.upper, truth.lower), rel=0.02
+    )
 
 
 def test_an_outline_stays_inside_the_scan_area(calf, pictures):
@@ -227,3 +233,15 @@ def test_real_longitudinal_images_agree_with_experts(shared_data):
     assert (error > 0.10).mean() < 0.10
     assert sure.mean() > 0.6
     assert (error[sure] > 0.10).mean() < 0.04
+
+
+def test_layers_over_bone_are_found_in_a_curved_field(pictures):
+    curved = simulate.Setup(field=simulate.Field.curved(75.0, radius_mm=50.0, half_angle_deg=28.0))
+    thigh = simulate.anterior_thigh(109, setup=curved)
+    found = {roi.structure: roi for roi in usimg.segment(pictures.phantom_frame(thigh), "anterior_thigh")}
+    for name in ("rectus_femoris", "vastus_intermedius"):
+        truth, roi = thigh.layer(name), found[name]
+        assert pictures.thickness(roi.upper, roi.lower) == pytest.approx(
+            pictures.thickness(truth.upper, truth.lower), rel=0.1
+        )
+        assert not roi.trusted

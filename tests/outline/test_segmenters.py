@@ -51,5 +51,8 @@ def test_a_segmenter_package_that_does_not_load_is_named(monkeypatch):
 
 
 def test_the_outline_says_who_drew_it(calf, pictures):
-    (roi,) = usimg.segment(pictures.phantom_frame(calf))
-    assert roi.method.startswith("classical")
+    frame = pictures.phantom_frame(calf)
+    assert usimg.segment(frame)[0].method.startswith("network muscle-")
+    assert usimg.segment(frame, segmenter="classical")[0].method.startswith("classical")
+    # Across the fibres no network was taught.
+    assert usimg.segment(frame, plane="transverse")[0].method.startswith("classical")

@@ -181,3 +181,9 @@ def test_under_a_curved_probe_skin_follows_its_face() -> None:
     fat = curved.layer("subcutaneous_fat").upper
     middle, end = fat[len(fat) // 2], fat[0]
     assert middle[0] > end[0] + 5.0
+
+
+def test_a_layer_below_a_shallow_field_is_no_part_of_the_truth():
+    shallow = simulate.posterior_lower_leg(0, setup=Setup(field=Field.linear(20.0, 40.0)))
+    assert "soleus" not in {layer.structure for layer in shallow.layers}
+    assert shallow.layers

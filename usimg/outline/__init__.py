@@ -56,7 +56,8 @@ def segment(
     boxes : sequence of (r0, c0, r1, c1), optional
         Boxes, px of the frame, clipped to it; one Roi each, in order, after those of ``seeds``.
     segmenter : str or Segmenter, optional
-        Which one. Left out: ``"nerve-network"`` for nerves and vessels at a prompt, else ``"classical"``.
+        Which one. Left out: ``"nerve-network"`` for nerves and vessels at a prompt, ``"network"`` for the
+        muscle that a picture shows, else ``"classical"``.
 
     Returns
     -------

@@ -55,7 +55,7 @@ class LayerNetwork:
 
 
 def read_model(path: Path | Traversable, constants: Path | Traversable | None = None) -> LayerNetwork:
-    """Read a network written by ``usimg train``, and the constants beside it.
+    """Read a network written by ``usimg advanced train``, and the constants beside it.
 
     Parameters
     ----------

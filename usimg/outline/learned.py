@@ -25,7 +25,7 @@ from usimg.outline.network import (
 )
 from usimg.outline.prompted import KINDS
 from usimg.outline.scope import is_validated
-from usimg.outline.segmenter import NERVE_NETWORK, Request, get
+from usimg.outline.segmenter import LAYER_NETWORK, NERVE_NETWORK, Request, get
 from usimg.outline.selfcheck import HALF_BAND, SQUEEZE, Looks, describe, doubts, ranked
 from usimg.roi import Roi
 from usimg.vision import cv2
@@ -33,7 +33,6 @@ from usimg.vision import cv2
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
-NAME = "network"
 # Confidence from which an outline counts as trusted (docs/architecture.md).
 TRUSTED = 0.5
 
@@ -46,7 +45,7 @@ class NetworkSegmenter:
     name, version : str
     """
 
-    name = NAME
+    name = LAYER_NETWORK
 
     def __init__(self, model: LayerNetwork | None = None) -> None:
         self._model = model or shipped("muscle")
@@ -66,7 +65,9 @@ class NetworkSegmenter:
         if request.structure.kind in KINDS:
             return get(NERVE_NETWORK).segment(request)
         prompted = request.seeds is not None or request.boxes is not None
-        if prompted or request.view is not None or request.structure.name != "muscle":
+        # It learnt from pictures along the fibres; across them no expert's outlines were to be had.
+        known = request.structure.name == "muscle" and request.plane in ("", "longitudinal")
+        if prompted or request.view is not None or not known:
             return self._rest.segment(request)
         template = Roi(
             structure=request.structure.name,
@@ -88,7 +89,7 @@ def muscle_layer(pane: Pane, model: LayerNetwork, template: Roi) -> Roi | None:
     flags: tuple[str, ...] = ()
     if model.confidence is not None:
         confidence, flags = confidence_of(model.confidence.logit(described), pane)
-    valid = is_validated(NAME, template.structure, template.plane, "none", pane)
+    valid = is_validated(LAYER_NETWORK, template.structure, template.plane, "none", pane)
     template = replace(template, validated=valid)
     drawn = refined(pane, [one.edges for one in proposed])
     depth = pane.gray.shape[0]

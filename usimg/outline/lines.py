@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 # lines found); lengths are working rows.
 SLOPES = np.tan(np.radians(np.linspace(-20.0, 20.0, 11)))
 WIDTHS = (2.0, 4.0)
-LENGTH = 31
+LENGTH = 7  # blocks of `COLUMN_STEP` columns
 COLUMN_STEP = 4
 STEEPEST = 2  # rows per column step: 27 degrees
 BEND_COST = 0.05
@@ -30,6 +30,8 @@ ARC_SLOPES = np.tan(np.radians(np.linspace(-20.0, 20.0, 27)))
 ARC_SAGS = np.linspace(-0.05, 0.05, 5)
 CORRIDOR = 9
 LINES = 12
+RIM = 13  # chosen on phantoms of curved arrays
+SEEN, SEEN_IN_SECTOR = 0.6, 0.4  # share of the columns a line is seen in; the second chosen on phantoms
 APART = 9
 
 
@@ -59,17 +61,22 @@ class Lines:
 
 
 def ridge(even: FloatArray) -> FloatArray:
-    """Bright-line response of an evened picture, (rows, cols), 0 where there is none."""
-    best = np.zeros_like(even)
+    """Bright-line response of an evened picture in blocks of `COLUMN_STEP` columns; 0 where there is none.
+
+    A line's slope moves it by at most 1.5 rows within a block, less than it is wide.
+    """
+    high, wide = even.shape
+    blocks = np.asarray(even.reshape(high, wide // COLUMN_STEP, COLUMN_STEP).mean(axis=2), np.float32)
+    best: FloatArray = np.zeros_like(blocks)
     for width in WIDTHS:
         across = _second_derivative(width)
         bent = cv2.sepFilter2D(
-            even, cv2.CV_32F, np.ones((1, 1), np.float32), across, borderType=cv2.BORDER_REFLECT
+            blocks, cv2.CV_32F, np.ones((1, 1), np.float32), across, borderType=cv2.BORDER_REFLECT
         )
         for slope in SLOPES:
-            along = _line_kernel(float(slope))
+            along = _line_kernel(float(slope) * COLUMN_STEP)
             np.maximum(best, cv2.filter2D(bent, cv2.CV_32F, along, borderType=cv2.BORDER_REFLECT), out=best)
-    return best
+    return np.asarray(best, np.float32)
 
 
 def _second_derivative(sigma: float) -> FloatArray:
@@ -97,14 +104,13 @@ def _line_kernel(slope: float) -> FloatArray:
 def evidence(picture: Working) -> tuple[FloatArray, NDArray[np.float64]]:
     """Line evidence 0..1 in blocks of `COLUMN_STEP` columns, and the middles of these."""
     response = ridge(picture.even)
-    response[~picture.usable] = 0.0
-    height, width = response.shape
-    steps = width // COLUMN_STEP
-    # Means of blocks, so that a mirrored picture gives mirrored lines.
-    sampled = response.reshape(height, steps, COLUMN_STEP).mean(axis=2)
-    cols = (np.arange(steps) + 0.5) * COLUMN_STEP - 0.5
+    height, steps = response.shape
+    # The rim of a sector is a line too; the border of a plain rectangle shows nothing beyond itself.
+    inside = cv2.erode(picture.usable.astype(np.uint8), np.ones((RIM, RIM), np.uint8)) > 0
+    response *= inside.reshape(height, steps, COLUMN_STEP).mean(axis=2)
+    cols = (np.arange(steps, dtype=np.float64) + 0.5) * COLUMN_STEP - 0.5
     # 0.6 local standard deviations of contrast, averaged over the line's length, is half certain.
-    return (sampled / (sampled + 0.6)).astype(np.float32), cols
+    return np.asarray(response / (response + 0.6), np.float32), np.asarray(cols, np.float64)
 
 
 def find(picture: Working) -> Lines:
@@ -138,7 +144,9 @@ def _best_arcs(score: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:
     smooth = cv2.GaussianBlur(score, (1, 0), sigmaX=1e-6, sigmaY=1.5)
     total = _along(_paired(np.where(usable, smooth, 0.0), pad), paired, pad)
     seen = _along(_paired(usable, pad), paired, pad)
-    mean = np.where(seen >= 0.6 * len(pairs), total / np.maximum(seen, 1.0), 0.0)
+    # A sector is narrow at the top: whole lines cover less of its widest part.
+    least = SEEN if usable.mean() > 0.9 else SEEN_IN_SECTOR
+    mean = np.where(seen >= least * len(pairs), total / np.maximum(seen, 1.0), 0.0)
     probe = np.linspace(-1.0, 1.0, 5, dtype=np.float32)
     probed = slope * probe + sag * (probe**2 - 1 / 3)
     places = (np.arange(height, dtype=np.float32)[None, :, None] + probed[:, None]).reshape(-1, 5)

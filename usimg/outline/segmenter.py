@@ -27,6 +27,9 @@ from usimg.scan import Frame
 GROUP = "usimg.segmenters"
 BUILT_IN = "classical"
 NERVE_NETWORK = "nerve-network"
+LAYER_NETWORK = "network"
+# What an archive is outlined with when nobody chose: it hands on to the others what is theirs.
+USUAL = LAYER_NETWORK
 
 Seed = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -107,14 +110,16 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 def names() -> tuple[str, ...]:
     """Names of the segmenters there are, the built-in ones first."""
-    built_in = (BUILT_IN, NERVE_NETWORK)
+    built_in = (BUILT_IN, LAYER_NETWORK, NERVE_NETWORK)
     return (*built_in, *sorted(name for name in _entry_points() if name not in built_in))
 
 
 def usual(structure: anatomy.Structure, *, prompted: bool) -> str:
     """Which segmenter outlines a structure when nobody chose one: what did best on labels left out."""
     suggested = prompted or structure.name == "nerve"
-    return NERVE_NETWORK if suggested and structure.kind in ("nerve", "vessel") else BUILT_IN
+    if suggested and structure.kind in ("nerve", "vessel"):
+        return NERVE_NETWORK
+    return LAYER_NETWORK if structure.name == "muscle" and not prompted else BUILT_IN
 
 
 @cache
@@ -131,6 +136,10 @@ def get(name: str = BUILT_IN) -> Segmenter:
         from usimg.outline.classical import ClassicalSegmenter  # noqa: PLC0415  it imports this module
 
         make = ClassicalSegmenter
+    elif name == LAYER_NETWORK:
+        from usimg.outline.learned import NetworkSegmenter  # noqa: PLC0415  it imports this module
+
+        make = NetworkSegmenter
     elif name == NERVE_NETWORK:
         from usimg.outline.prompted import NerveSegmenter  # noqa: PLC0415  it imports this module
 

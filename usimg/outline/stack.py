@@ -77,7 +77,7 @@ def view_layers(pane: Pane, view: anatomy.View) -> list[Stack]:
     for rank, (lines, chain) in enumerate(zip(borders, chains_kept, strict=True)):
         # For the first the lead over its rival, for the rival how far it is behind.
         margin = totals_kept[rank] - totals_kept[1 - rank] if len(borders) > 1 else 1.0
-        strength = float(found.lines.strength.mean(axis=1)[list(chain)].min())
+        strength = float(_strengths(found)[0][list(chain)].min())
         stacks.append(_judged(pane, _edges(pane, lines, view), strength, margin))
     return stacks
 
@@ -131,9 +131,9 @@ def _chains(found: layers.Candidates, borders: int, *, on_bone: bool) -> tuple[l
     """Ordered sets of lines that could be the borders, and how bright each set is."""
     rows = found.lines.rows.astype(np.float64)
     depth = rows.mean(axis=1) / WORKING_ROWS
-    strength = found.lines.strength.astype(np.float64)
-    value = strength.mean(axis=1) + np.quantile(strength, 0.2, axis=1)
-    bone = _bone_evidence(found.picture, rows) + 0.5 * strength.mean(axis=1) if on_bone else value
+    mean, weak = _strengths(found)
+    value = mean + weak
+    bone = _bone_evidence(found.picture, rows) + 0.5 * mean if on_bone else value
     # The lowest edge of the skin and the probe's echo are lines too.
     top = value - np.where(depth < 0.05, 0.6, 0.0)
     chains, totals = [], []
@@ -144,6 +144,16 @@ def _chains(found: layers.Candidates, borders: int, *, on_bone: bool) -> tuple[l
         chains.append(chain)
         totals.append(top[chain[0]] + value[list(chain[1:-1])].sum() + bone[chain[-1]])
     return chains, np.array(totals)
+
+
+def _strengths(found: layers.Candidates) -> tuple[Array, Array]:
+    """(mean, weakest fifth) of each line's evidence over the columns where it lies in the picture."""
+    rows = np.round(found.lines.rows).astype(np.intp)
+    there = found.lines.usable[rows, np.arange(rows.shape[1])]
+    strength = np.where(there, found.lines.strength, np.nan).astype(np.float64)
+    # A line that is nowhere in the picture has none.
+    strength[~there.any(axis=1)] = 0.0
+    return np.nanmean(strength, axis=1), np.nanquantile(strength, 0.2, axis=1)
 
 
 def _bone_evidence(picture: Working, rows: Array) -> Array:

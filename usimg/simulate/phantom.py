@@ -196,7 +196,9 @@ def develop(
         if not plan.combined:
             names.append(plan.structure)
             labels[inside] = len(names)
-        true_layers.append(_layer_truth(plan, display, area, image, inside))
+        truth = _layer_truth(plan, display, area, image, inside)
+        if truth is not None:
+            true_layers.append(truth)
     true_sections: list[Section] = []
     for cut in sections:
         inside = area & (cut.inner.ratio(x, z)[0] < 1.0)
@@ -233,7 +235,8 @@ def develop(
 
 def _layer_truth(
     plan: LayerPlan, display: Display, area: BoolArray, image: NDArray[np.uint8], inside: BoolArray
-) -> Layer:
+) -> Layer | None:
+    """What the picture shows of a layer; None where both its borders are nowhere in the field."""
     cols = np.arange(display.box[1], display.box[3], dtype=np.float64)
     x = (cols - display.middle) * display.spacing[1]
     top, bottom = plan.upper(x), plan.lower(x)
@@ -242,6 +245,8 @@ def _layer_truth(
         rows = np.rint(display.top + z / display.spacing[0]).astype(int)
         within = (rows >= 0) & (rows < display.shape[0])
         seen &= within & area[np.clip(rows, 0, display.shape[0] - 1), cols.astype(int)]
+    if not seen.any():
+        return None
     cols, top, bottom = cols[seen], top[seen], bottom[seen]
     upper, lower = (np.stack([display.top + z / display.spacing[0], cols], axis=1) for z in (top, bottom))
     return Layer(

@@ -1,4 +1,4 @@
-"""Weights for `usimg.outline`, made from a folder of labelled pictures: ``usimg train``.
+"""Weights for `usimg.outline`, made from a folder of labelled pictures: ``usimg advanced train``.
 
 PyTorch (extra ``train``) is imported only when a training or an export runs; what is shipped, the
 ONNX file, needs none of it.

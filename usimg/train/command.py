@@ -1,4 +1,4 @@
-"""``usimg train``: a folder of labelled pictures to a network that `usimg.segment` can use."""
+"""``usimg advanced train``: a folder of labelled pictures to a network that `usimg.segment` can use."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def to_onnx(net: Any) -> bytes:
 def write_constants(path: Path, tables: Mapping[str, Mapping[str, float]]) -> None:
     """``NAME.toml`` beside the network: its hash and the fitted constants."""
     lines = [
-        "# Written by usimg train. Edge offsets are shares of the picture's depth; the confidence is a",
+        "# Written by usimg advanced train. Edge offsets are shares of the picture's depth; the confidence is a",
         "# logistic model over usimg.outline.selfcheck.DESCRIBED.",
         f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"',
     ]
