@@ -7,7 +7,7 @@ DEMO   ?= demo
 DATA   ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: bundle-windows help demo test test-slow lint format bench bench-segmentation fuzz pictures samples lock clean
+.PHONY: bundle-windows help demo test test-slow lint format bench bench-segmentation fuzz pictures screenshots samples lock clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,7 @@ bench: $(VENV)/.developer ## measure speed and accuracy (real images in DATA)
 	$(BIN)/python benchmarks/nerves.py $(DATA)/nerve_vessel --split test --draws 2
 	$(BIN)/python -m benchmarks.study
 	xvfb-run -a -s '-screen 0 1280x800x24' $(BIN)/python -m benchmarks.viewer
+	$(BIN)/python -m benchmarks.worklist --to benchmarks/worklist.md
 	$(BIN)/python -m benchmarks.phenotypes --cohorts 20 --power-cohorts 20 --sizes 454 --to benchmarks/results/phenotypes.md
 	$(BIN)/python -m benchmarks.agreement --studies 100 --to benchmarks/results/agreement.md
 
@@ -60,7 +61,10 @@ fuzz: $(VENV)/.installed ## ten thousand hostile files; each must end in a pictu
 
 pictures: demo $(VENV)/.developer ## make the pictures of the README from the demo
 	$(BIN)/python scripts/readme_pictures.py $(DEMO)/study docs/images/result.png
-	xvfb-run -a -s '-screen 0 1280x800x24' $(BIN)/python scripts/viewer_picture.py $(DEMO)/study docs/images/review.png
+
+screenshots: $(VENV)/.developer ## pictures of the viewer's widgets in use, dark and light, and those of the README
+	$(BIN)/python -m benchmarks.visit $(DEMO)/visit 2 1
+	xvfb-run -a -s '-screen 0 1280x800x24' $(BIN)/python -m scripts.screenshots $(DEMO)/visit $(DEMO)/screenshots docs/images
 
 samples: $(VENV)/.installed ## write sample_dicoms/ again (deterministic)
 	$(BIN)/usimg advanced simulate samples sample_dicoms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from usimg.study.fold import Fold
 from usimg.study.labelled import decided
 from usimg.study.manifest import Label
 from usimg.study.rulings import Rulings
-from usimg.study.schema import features_of, outline_of, plain, roi_of, target_of
+from usimg.study.schema import features_of, outline_of, roi_of
 from usimg_napari.labelling import fields_of
 from usimg_napari.lazy import FrameStack
 from usimg_napari.marks import Marks
@@ -116,6 +117,11 @@ class StudyDesk:
         frames: dict[tuple[str, int], list[Row]] = {}
         for row in records(rows):
             row["frame"] = row["frame"] or 0
+            row["target"] = Target(
+                row["scan"], row["frame"], row["region"], row["structure"] or "", row["site"] or "",
+                row["side"] or "", row["repeat"],
+            )  # fmt: skip
+            row["key"] = key_of(row["target"])
             frames.setdefault((row["scan"], row["frame"]), []).append(row)
         grades = {
             (d.target, d.reader): d.content for d in self.fold.others if d.kind == "grade" and not d.arm
@@ -125,13 +131,12 @@ class StudyDesk:
             page = _page(shown)
             self._rows[page] = shown
             for row in shown:
-                target = target_of(row)
-                key = key_of(target)
-                said = grades.get((target, row["reader"]), {})
+                target, key = row["target"], row["key"]
                 brief = _brief(key, row)
-                self._briefs[key] = replace(
-                    brief, grade=said.get("grade"), fasciculations=said.get("fasciculations")
-                )
+                said = grades.get((target, row["reader"]))
+                if said is not None:
+                    brief = replace(brief, grade=said.get("grade"), fasciculations=said.get("fasciculations"))
+                self._briefs[key] = brief
                 self._places[key] = Place(target, row["outline"] or "", tuple(row["heads"]), brief.values)
 
     def _shown(self, rows: pd.DataFrame) -> Any:
@@ -149,7 +154,7 @@ class StudyDesk:
 
     def briefs(self, page: Page) -> tuple[Brief, ...]:
         """What holds on a page."""
-        return tuple(self._briefs[key_of(target_of(row))] for row in self._rows[page])
+        return tuple(self._briefs[row["key"]] for row in self._rows[page])
 
     def rows_of(self, page: Page) -> list[Row]:
         """The rows of a page, as the fold had them."""
@@ -157,7 +162,7 @@ class StudyDesk:
 
     def roi(self, page: Page, target: str) -> Roi:
         """The outline of one target, read from its part or line."""
-        row = next(row for row in self._rows[page] if key_of(target_of(row)) == target)
+        row = next(row for row in self._rows[page] if row["key"] == target)
         if self._briefs[target].status is Status.MOVED:
             return roi_of(row)  # no outline: under the new label the picture has another, at the same place
         return roi_of(row | self._outlines.of(self._places[target].outline))
@@ -320,7 +325,7 @@ class StudyDesk:
 
     def row_of(self, page: Page, target: str) -> Row:
         """The row of one target, as the fold had it."""
-        return next(row for row in self._rows[page] if key_of(target_of(row)) == target)
+        return next(row for row in self._rows[page] if row["key"] == target)
 
     def keep_undo(self, decision: Decision, take_back: Callable[[str], Decision]) -> None:
         """Let a line that was written beside this desk be undone through it."""
@@ -424,7 +429,7 @@ def _brief(key: str, row: Row) -> Brief:
 
 
 def _values(row: Mapping[str, Any]) -> Values:
-    return Values(*(plain(row.get(name)) for name in ("thickness_mm", "csa_mm2", "echo_intensity")))
+    return Values(row.get("thickness_mm"), row.get("csa_mm2"), row.get("echo_intensity"))
 
 
 def _first(table: pd.DataFrame) -> Row:
@@ -466,21 +471,28 @@ def _each(rows: list[Row], name: str) -> str:
 
 def _one_reading_each(rows: list[Row]) -> list[Row]:
     """One row a target: where two people read the same picture, the reader first by name is shown."""
-    first: dict[Target, Row] = {}
+    if len({row["key"] for row in rows}) == len(rows):
+        return rows
+    first: dict[str, Row] = {}
     for row in sorted(rows, key=lambda row: str(row["reader"] or "")):
-        first.setdefault(target_of(row), row)
+        first.setdefault(row["key"], row)
     return list(first.values())
 
 
 def _as_listed(row: Row) -> tuple[bool, int, str]:
     """From the skin down, as the view lists its structures; what several make together comes after them."""
+    combined, place = _place_in_view(row["view"] or "", row["structure"] or "")
+    return combined, place, in_words(row["side"] or "", row["structure"] or "")
+
+
+@cache
+def _place_in_view(view: str, structure: str) -> tuple[bool, int]:
     try:
-        structures = anatomy.view(row["view"]).structures if row["view"] else ()
-        combined = anatomy.structure(row["structure"]).kind == "combined"
+        structures = anatomy.view(view).structures if view else ()
+        combined = anatomy.structure(structure).kind == "combined"
     except AnatomyUnknown:
         structures, combined = (), False
-    place = structures.index(row["structure"]) if row["structure"] in structures else len(structures)
-    return combined, place, in_words(row["side"] or "", row["structure"] or "")
+    return combined, structures.index(structure) if structure in structures else len(structures)
 
 
 def _calibration(row: Row) -> Calibration:

@@ -38,14 +38,22 @@ def test_a_duplicate_comes_after_its_first_reading():
 
 
 @pytest.fixture
-def blind(study):
-    desk = BlindDesk(study, "smith", sample=2, seed=1)
-    yield Review(desk, "smith")
-    desk.close()
+def sit(study):
+    """Opens sittings, and closes them when the test ends."""
+    desks = []
+
+    def open_one(reader: str) -> Review:
+        desks.append(BlindDesk(study, reader, sample=2, seed=1))
+        return Review(desks[-1], reader)
+
+    yield open_one
+    for desk in desks:
+        desk.close()
 
 
-def moved(roi, px: float):
-    return roi.with_polygons(roi.polygons[0] + px)
+@pytest.fixture
+def blind(sit) -> Review:
+    return sit("smith")
 
 
 def draw_everything(review: Review, study, px: float) -> None:
@@ -82,20 +90,20 @@ def test_what_is_read_blind_carries_reader_and_arm_and_counts_for_nothing(blind,
     assert saw == {("scratch-1", False), ("scratch-2", False), ("automatic-1", True), ("automatic-2", True)}
 
 
-def test_a_sitting_goes_on_where_it_ended(blind, study):
+def test_a_sitting_goes_on_where_it_ended(blind, sit):
     blind.go(0)
     for at, held in enumerate(blind.held):
         blind.edit(at, held.roi.with_polygons([[10, 10], [10, 60], [50, 60]]))
     blind.accept()
-    again = Review(BlindDesk(study, "smith", sample=2, seed=1), "smith")
+    again = sit("smith")
     assert again.at == 1
     assert {one.status for one in again.briefs_on(0)} == {Status.ACCEPTED}
-    other = Review(BlindDesk(study, "jones", sample=2, seed=1), "jones")
+    other = sit("jones")
     assert other.at == 0
     assert [page.title for page in other.pages] == [page.title for page in again.pages]
 
 
-def test_a_step_of_a_blind_sitting_is_undone(blind, study):
+def test_a_step_of_a_blind_sitting_is_undone(blind):
     blind.go(0)
     blind.edit(0, blind.held[0].roi.with_polygons([[10, 10], [10, 60], [50, 60]]))
     blind.undo()
@@ -104,9 +112,9 @@ def test_a_step_of_a_blind_sitting_is_undone(blind, study):
     assert blind.briefs_on(0)[0].status is Status.CORRECTED
 
 
-def test_a_third_person_settles_what_two_left_different_and_that_counts(blind, study):
+def test_a_third_person_settles_what_two_left_different_and_that_counts(blind, sit, study):
     draw_everything(blind, study, 1.0)
-    other = Review(BlindDesk(study, "jones", sample=2, seed=1), "jones")
+    other = sit("jones")
     draw_everything(other, study, 4.0)
     desk = AdjudicationDesk(study)
     settling = Adjudication(desk, "weber")
@@ -122,6 +130,7 @@ def test_a_third_person_settles_what_two_left_different_and_that_counts(blind, s
     pages = len(settling.pages)
     assert len(AdjudicationDesk(study).pages()) == pages - 1
     settling.undo()
+    desk.close()
     assert len(AdjudicationDesk(study).pages()) == pages
 
 
