@@ -79,7 +79,8 @@ def card(account: Account) -> str:
             "Outlines the muscle between its two aponeuroses (inner edges) in one field of a B-mode picture.",
             "Research use only.",
             "",
-            f"- ONNX, {size:.1f} MB, SHA-256 `{account.model.sha256}`; made by `usimg advanced train`.",
+            f"- ONNX, {size:.1f} MB, SHA-256 `{account.model.sha256}`;",
+            "  made by `usimg advanced train`.",
             *(f"- Pictures: {source}" for source in account.sources),
             "",
             "## Learnt from",
@@ -107,8 +108,8 @@ def card(account: Account) -> str:
             "Parallel fasciae of which the muscle's own is the faintest; an aponeurosis that forks or",
             "leaves the field; saturated pictures in which a thick white complex takes the place of a band.",
             "The worst pictures (blue: expert, orange: network) are beside this card. Muscles other than the",
-            "first below the fat, and cross-sections, are not what it was taught. Fat between two bright lines",
-            "right under the skin may be taken for the muscle.",
+            "first below the fat, and cross-sections, are not what it was taught. Fat between two bright",
+            "lines right under the skin may be taken for the muscle.",
             "",
         ]
     )

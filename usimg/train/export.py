@@ -75,8 +75,8 @@ def to_onnx(net: Any) -> bytes:
 def write_constants(path: Path, tables: Mapping[str, Mapping[str, float]]) -> None:
     """``NAME.toml`` beside the network: its hash and the fitted constants."""
     lines = [
-        "# Written by usimg advanced train. Edge offsets are shares of the picture's depth; the confidence is a",
-        "# logistic model over usimg.outline.selfcheck.DESCRIBED.",
+        "# Written by usimg advanced train. Edge offsets are shares of the picture's depth; the confidence",
+        "# is a logistic model over usimg.outline.selfcheck.DESCRIBED.",
         f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"',
     ]
     for name, table in tables.items():
