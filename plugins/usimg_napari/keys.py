@@ -80,6 +80,7 @@ KEYS = (
     Key("Shift-M", "remove_part", "Take the part under the mouse away"),
     Key("C", "calibrate", "Calibrate by hand: drag along the ruler, type the distance"),
     Key("Shift-C", "calibrate_others", "Offer that scale to the device's other scans without one"),
+    Key("Control-I", "bring_in", "Bring in outlines from a file of ImageJ (.roi, .zip) or GeoJSON"),
     Key("K", "ghost", "Show or hide the outline of the visit before"),
     Key(".", "next_frame", "Clip: one frame on"),
     Key(",", "previous_frame", "Clip: one frame back"),

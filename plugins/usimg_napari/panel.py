@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QFileDialog,
     QGridLayout,
     QHeaderView,
     QInputDialog,
@@ -230,6 +231,7 @@ class ReviewPanel(QWidget):
             "outline": canvas.ask_for_box,
             "draw": lambda: canvas.mode("add_polygon"),
             "ghost": self._turn_ghost,
+            "bring_in": self._bring_in,
             "pan": lambda: canvas.mode("pan_zoom"),
             "stop": lambda: canvas.mode("direct"),
             "help": self._turn_over,
@@ -259,6 +261,11 @@ class ReviewPanel(QWidget):
     def _ghost(self, roi: Roi, frame: Frame) -> tuple[tuple[Any, ...], str]:
         before = self.earlier.of(self.review.page)
         return ((), "") if before is None else (before.ghost(roi, frame), f"visit {before.visit}")
+
+    def _bring_in(self) -> str:
+        kinds = "Outlines (*.geojson *.json *.roi *.zip)"
+        path, _ = QFileDialog.getOpenFileName(self, "Bring in outlines", "", kinds)
+        return self.tools.bring_in(path) if path else ""
 
     def _turn_ghost(self) -> str:
         self.earlier.shown = not self.earlier.shown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from usimg import Roi, anatomy
 from usimg.errors import OutlineRefused
 from usimg.measurement import edges_of
 from usimg.outline.snap import snap
+from usimg.study.roifiles import read_rois
 from usimg_napari.alternatives import Alternatives
 from usimg_napari.brush import push
 from usimg_napari.canvas import Canvas
@@ -151,6 +153,33 @@ class Tools:
         self.canvas.without_part(part)
         return ""
 
+    def bring_in(self, path: str | Path) -> str:
+        """Take outlines of this frame from a file of ImageJ or GeoJSON, as one step.
+
+        An outline goes where the page has its structure and side; one whose name is no structure goes to
+        the selected one.
+        """
+        page, rois = self.review.page, self.canvas.rois
+        saved = [
+            one.roi
+            for one in read_rois(path, structure=self.roi.structure)
+            if one.frame in (None, page.frame) and len(one.roi.points)
+        ]
+        order = [self.review.selected, *(at for at in range(len(rois)) if at != self.review.selected)]
+        taken: dict[int, Roi] = {}
+        for roi in saved:
+            at = next((at for at in order if at not in taken and _is_of(roi, rois[at])), None)
+            if at is not None:
+                taken[at] = self._by_hand(
+                    rois[at].with_polygons(*roi.polygons, line=roi.line, upper=roi.upper, lower=roi.lower),
+                    "brought in from a file",
+                )
+        if not taken:
+            raise OutlineRefused("none of the file's outlines shows a structure and side of this frame")
+        self.canvas.change(taken, "bring in the outline")
+        left = len(saved) - len(taken)
+        return f"{len(taken)} outlines brought in" + (f"; {left} show nothing of this frame" if left else "")
+
     def _need_outline(self) -> None:
         if not self.roi.polygons:
             raise OutlineRefused(f"{named(self.roi)} has no outline yet: box it (O) or draw it (D)")
@@ -158,6 +187,11 @@ class Tools:
     def _by_hand(self, roi: Roi, how: str) -> Roi:
         method = f"{how} by {self.review.author}"
         return replace(roi, method=method, confidence=1.0, flags=(), alternatives=())
+
+
+def _is_of(roi: Roi, place: Roi) -> bool:
+    """Whether an outline of a file is that of a place on the page; a file may say no side."""
+    return roi.structure == place.structure and roi.side in ("", place.side)
 
 
 def _is_layer(roi: Roi) -> bool:

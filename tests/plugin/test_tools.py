@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from usimg.errors import OutlineRefused
 from usimg.measurement import area
 from usimg.roi import Roi
 from usimg.simulate import upper_arm
+from usimg.study.roifiles import SavedRoi, write_rois
 from usimg_napari.canvas import Canvas
 from usimg_napari.pages import Page
 from usimg_napari.review import Held, Review, Status
@@ -248,6 +251,25 @@ def test_the_region_that_counts_for_grey_is_drawn_inside_the_muscle_and_follows_
     # 0.5 mm clear of the fascia: 5 rows of 0.1 mm.
     assert region[:, 0].min() == pytest.approx(ring[:, 0].min() + 5, abs=1)
     assert region[:, 0].max() == pytest.approx(ring[:, 0].max() - 5, abs=1)
+
+
+def test_old_outlines_of_imagej_come_along_to_their_structures_as_one_step(tools, review, tmp_path):
+    nerve, muscle = (held.roi for held in review.held)
+    old = [
+        SavedRoi(muscle.with_polygons(muscle.polygons[0] + 3.0)),
+        SavedRoi(nerve.with_polygons(nerve.polygons[0] - 3.0), name="Roi 1"),  # goes to the selected one
+        SavedRoi(nerve.with_polygons(nerve.polygons[0]), frame=7),  # of another frame
+    ]
+    path = write_rois(tmp_path / "RoiSet.zip", old)
+    assert "2 outlines" in tools.bring_in(path)
+    assert review.held[0].roi.polygons[0] == pytest.approx(nerve.polygons[0] - 3.0, abs=1e-4)
+    assert review.held[1].roi.polygons[0] == pytest.approx(muscle.polygons[0] + 3.0, abs=1e-4)
+    assert {held.status for held in review.held} == {Status.CORRECTED}
+    review.undo()
+    assert {held.status for held in review.held} == {Status.TO_DO}
+    other = write_rois(tmp_path / "other.zip", [SavedRoi(replace(nerve, side="right"))])
+    with pytest.raises(OutlineRefused, match="none of the file's outlines"):
+        tools.bring_in(other)
 
 
 def test_without_an_outline_the_tools_say_what_to_do(canvas, review):
