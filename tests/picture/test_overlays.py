@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 import usimg
 from usimg.picture.overlays import find_overlays
+from usimg.vision import cv2
 
 
 @pytest.fixture
@@ -45,6 +47,24 @@ def test_a_caliper_cross_and_its_dots_are_found(tissue):
     changed = image != tissue
     assert drawn[changed].mean() > 0.97
     assert drawn[~changed].mean() < 0.01
+
+
+@pytest.mark.parametrize("quality", [None, 85])
+@pytest.mark.parametrize("size", [10, 16])
+def test_letters_over_tissue_are_masked_whatever_smoothed_them(sample_dicoms, size, quality):
+    frame = usimg.read(sample_dicoms / "IM_0001.dcm").frames[0]
+    picture = Image.fromarray(frame.gray)
+    ImageDraw.Draw(picture).text((200, 150), "Biceps li 2.31 cm", fill=230, font=ImageFont.load_default(size))
+    written = np.asarray(picture)
+    letters = written.astype(int) - frame.gray > 60
+    if quality is not None:
+        packed = io.BytesIO()
+        picture.save(packed, "jpeg", quality=quality)
+        written = np.asarray(Image.open(packed))
+    masked = find_overlays(written, None, frame.scan_area)[1] & frame.scan_area
+    assert masked[letters].mean() > 0.9
+    around = cv2.dilate(letters.astype(np.uint8), np.ones((31, 31), np.uint8)).astype(bool)
+    assert masked[frame.scan_area & ~around].mean() < 5e-4
 
 
 def test_coloured_marks_are_found_on_grey(tissue):

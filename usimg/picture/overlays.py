@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usimg.picture.colour import Tint, coloured_pixels, find_tint
+from usimg.picture.scan_area import STEP_LEVELS
 from usimg.vision import cv2
 
 BoolArray = NDArray[np.bool_]
@@ -21,6 +22,9 @@ _STROKE_PX = 9
 _STANDS_OUT = 80
 _BRIGHT = 128
 _DROP = 60
+# Height and width of a few letters, and the share of steps in them: all letters of 7 to 16 px drawn over
+# phantoms, JPEG or not, against no tissue of the training pictures (chosen here on these).
+_LETTER_PX, _LETTER_SHARE = (11, 25), 0.27
 _ONE_LEVEL, _LEVEL_SHARE = 12, 0.6  # tissue shows through the middle of a cross
 
 
@@ -46,11 +50,22 @@ def find_overlays(
     coloured = np.zeros(gray.shape, bool)
     if rgb is not None:
         coloured = _grown(coloured_pixels(gray, rgb, tint or find_tint(gray, rgb, area)))
-    return coloured, _grown(_strokes(gray))
+    return coloured, _grown(_strokes(gray) | _letters(gray))
 
 
 def _grown(mask: BoolArray) -> BoolArray:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))).astype(bool)
+
+
+def _letters(gray: UInt8) -> BoolArray:
+    """Thin bright parts where steps along rows crowd, as in writing: smooth letters have many levels."""
+    kernel = np.ones((1, 3), np.uint8)
+    steps = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel)) > STEP_LEVELS
+    high, wide = _LETTER_PX
+    crowded = cv2.boxFilter(steps.astype(np.float32), -1, (wide, high)) > _LETTER_SHARE
+    around = cv2.dilate(crowded.astype(np.uint8), np.ones((high, wide), np.uint8)).astype(bool)
+    thin = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((_STROKE_PX, _STROKE_PX), np.uint8))
+    return np.asarray(around & (thin >= _DROP) & (gray >= _BRIGHT - _DROP // 2))
 
 
 def _strokes(gray: UInt8) -> BoolArray:

@@ -25,7 +25,7 @@ _OPENING_PX, _ON_ROWS = 15, 768
 _LEAST_OPENING_PX = 9  # a JPEG block of ringing has 8
 # Where writing crowds, this share of the pixels sees a step of 90 levels to a neighbour in its row; in the
 # muscle and nerve pictures of the training splits 0.1 % of the tissue sees half of it.
-_STEP_LEVELS, _WRITING_SHARE = 90, 0.2
+STEP_LEVELS, _WRITING_SHARE = 90, 0.2
 _STROKE_PX = 7  # a drawn line is thinner
 # JPEG leaves up to 3 levels of ringing beside a field; its straight sides are taken where more happens.
 _RINGING = 3
@@ -156,10 +156,10 @@ def _writing(gray: UInt8, size: int) -> UInt8:
     """
     kernel = np.ones((1, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel))
-    steps = (spread > _STEP_LEVELS).astype(np.float32)
+    steps = (spread > STEP_LEVELS).astype(np.float32)
     crowded = cv2.boxFilter(steps, -1, (2 * size + 1, size)) > _WRITING_SHARE
     drawn = cv2.dilate(crowded.astype(np.uint8), np.ones((size, size), np.uint8))
-    upright = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((1, _STROKE_PX), np.uint8)) > _STEP_LEVELS
+    upright = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((1, _STROKE_PX), np.uint8)) > STEP_LEVELS
     return np.asarray(drawn | upright)
 
 
