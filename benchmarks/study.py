@@ -25,6 +25,7 @@ STEPS = {
     "fold": "study.fold(geometry=False)",
     "fold with outlines": "study.fold()",
     "patient rows and derived values": "tables_of(study, include_unvalidated=True, geometry=False)",
+    "what visits lack": "held = study.fold(geometry=False); visits_of(study, held, current_of(study, held))",
     "export (Parquet, CSV, sources)": "export(study, include_unvalidated=True)",
     "export with the workbook": "export(study, include_unvalidated=True, excel=True)",
 }
@@ -32,6 +33,8 @@ TIMED = """
 import json, resource, sys, time
 from usimg.study import Study
 from usimg.study.exports import export, tables_of
+from usimg.study.tables import current_of
+from usimg.study.visits import visits_of
 study = Study.open(sys.argv[1])
 began = time.perf_counter()
 {step}

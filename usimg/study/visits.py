@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,7 +30,8 @@ COLUMNS = (
 )
 # A capture that gives nothing: it has to be taken again, as if it had not been.
 _NO_CAPTURE = ("failed", "rejected")
-_PICTURE = ["scan", "frame", "region", "view", "shown", "place", "side", "muscle_state", "repeat"]
+_SHOWN = ["view", "shown", "place", "side", "muscle_state"]
+_PICTURE = ["subject", "visit", "scan", "frame", "region", "repeat", *_SHOWN]
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,17 @@ def lacking(
         Of that kind, of any visit.
     """
     names = VisitNames(rows)
-    reasons = {
-        (one.target.structure, one.target.side): str(one.content["reason"])
-        for one in not_done
-        if names.of(one) == (subject, visit)
-    }
+    said = [decision for decision in not_done if names.of(decision) == (subject, visit)]
+    return _lacking(protocol, pictures(rows).get((subject, visit), []), said)
+
+
+def _lacking(protocol: StudyProtocol, shown: Iterable[Label], not_done: Iterable[Decision]) -> Lacking:
+    if not protocol.entries:
+        return Lacking()
+    reasons = {(one.target.structure, one.target.side): str(one.content["reason"]) for one in not_done}
     left: list[Missing] = []
     said: list[tuple[Missing, str]] = []
-    for one in protocol.missing(pictures(rows)):
+    for one in protocol.missing(shown):
         why = reasons.get((one.entry.what, one.side)) or reasons.get((one.entry.what, ""))
         if why is None:
             left.append(one)
@@ -83,8 +90,8 @@ def lacking(
     return Lacking(tuple(left), tuple(said))
 
 
-def pictures(rows: pd.DataFrame) -> list[Label]:
-    """One label for each capture of a visit that gives something."""
+def pictures(rows: pd.DataFrame) -> dict[tuple[str, str], list[Label]]:
+    """One label for each capture that gives something, by (subject, visit)."""
     gone = rows["state"].isin(_NO_CAPTURE) | rows["reason"].fillna("").str.startswith(LEFT_OUT)
     held = rows[~gone.to_numpy(dtype=bool)]
     by_view = held["view"].fillna("") != ""
@@ -92,16 +99,16 @@ def pictures(rows: pd.DataFrame) -> list[Label]:
     held = held.assign(
         shown=held["structure"].where(~by_view, ""), place=held["site"].fillna("").where(~by_view, "")
     )
-    return [
-        Label(
-            view=str(plain(one["view"]) or ""),
-            structure=str(one["shown"] or ""),
-            site=str(one["place"] or ""),
-            side=str(plain(one["side"]) or ""),
-            state=str(plain(one["muscle_state"]) or ""),
-        )
-        for one in held.drop_duplicates(_PICTURE)[_PICTURE].to_dict("records")
-    ]
+    found: dict[tuple[str, str], list[Label]] = defaultdict(list)
+    texts = held.drop_duplicates(_PICTURE)[["subject", "visit", *_SHOWN]].fillna("").astype(str)
+    for subject, visit, *shown in texts.itertuples(index=False, name=None):
+        found[subject, visit].append(_label(*shown))
+    return dict(found)
+
+
+@cache
+def _label(view: str, structure: str, site: str, side: str, state: str) -> Label:
+    return Label(view=view, structure=structure, site=site, side=side, state=state)
 
 
 def visits_of(study: Study, held: Fold, current: pd.DataFrame) -> pd.DataFrame:
@@ -118,45 +125,68 @@ def visits_of(study: Study, held: Fold, current: pd.DataFrame) -> pd.DataFrame:
     ``complete`` is empty where the protocol asks for nothing. Ages are those of ``subjects.csv``, else of
     the tags.
     """
-    protocol, signed = study.protocol, all_signatures(study, held)
+    protocol, signed, shown = study.protocol, all_signatures(study, held), pictures(held.rows)
     people = read_people(study.private / "subjects.csv")
-    not_done = [decision for decision in held.others if decision.kind == "not_done"]
+    names = VisitNames(held.rows)
+    not_done: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for decision in held.others:
+        if decision.kind == "not_done":
+            not_done[names.of(decision)].append(decision)
     found: list[dict[str, Any]] = []
-    keys = current[["subject", "visit"]].fillna("")
-    for (subject, visit), rows in current.groupby([keys["subject"], keys["visit"]], sort=True):
-        if not subject:
-            continue
-        person = people.get(str(subject))
-        when = _day(rows)
-        known: Mapping[str, Any] = {"age_years": plain(rows["age_years"].max())}
+    for record in _by_visit(current).to_dict("records"):
+        of_visit = (str(record["subject"]), str(record["visit"]))
+        person, when = people.get(of_visit[0]), plain(record["day"])
+        known: Mapping[str, Any] = {"age_years": plain(record["age_years"])}
         if person is not None:
-            stated = covariates(
-                person, "" if when is None else date_of(when, person.id, study.secret).isoformat()
-            )
+            day = "" if when is None else date_of(int(when), person.id, study.secret).isoformat()
+            stated = covariates(person, day)
             known = {**known, **{name: value for name, value in stated.items() if value not in (None, "")}}
-        lacks = lacking(rows, protocol, not_done, str(subject), str(visit))
-        signatures = signed.get((str(subject), str(visit)), [])
-        counts = rows[rows["counts"].to_numpy(dtype=bool)]
+        lacks = _lacking(protocol, shown.get(of_visit, ()), not_done[of_visit])
+        signatures = signed.get(of_visit, [])
         found.append(
             {
-                "subject": subject,
-                "visit": visit,
-                "days_since_first": plain(rows["days_since_first"].min()),
+                **{name: plain(record[name]) for name in ("subject", "visit", "days_since_first")},
                 **{name: known.get(name) for name in COVARIATES},
-                "device": _several(rows["device"]),
-                "settings": _several(rows["settings"]),
-                "depth_mm": _range(rows["depth_mm"]),
-                "pictures": len(pictures(rows)),
-                "counting": len(counts),
+                **{
+                    name: record[name] for name in ("device", "settings", "depth_mm", "counting", "unsettled")
+                },
+                "pictures": len(shown.get(of_visit, ())),
                 "complete": ("yes" if lacks.complete else "no") if protocol.entries else "",
                 "missing": "; ".join(map(str, lacks.missing)),
                 "not_done": "; ".join(f"{one}: {why}" for one, why in lacks.not_done),
-                "unsettled": int((rows["state"] == "conflict").sum()),
                 "signed_by": ", ".join(dict.fromkeys(one.author for one in signatures if one.holds)),
                 "signature": _signature(signatures),
             }
         )
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"sex": "string", "depth_mm": "string"})
+
+
+def _by_visit(current: pd.DataFrame) -> pd.DataFrame:
+    """Facts of the rows of each visit: a few passes over all, not some over each of thousands."""
+    key = ["subject", "visit"]
+    rows = current.assign(
+        **{name: current[name].fillna("").astype(str) for name in key},
+        counting=current["counts"].astype(int),
+        unsettled=(current["state"] == "conflict").astype(int),
+    )
+    groups = rows[rows["subject"] != ""].groupby(key, sort=True)
+    facts = groups.agg(
+        days_since_first=("days_since_first", "min"),
+        day=("day", "min"),
+        age_years=("age_years", "max"),
+        shallow=("depth_mm", "min"),
+        deep=("depth_mm", "max"),
+        counting=("counting", "sum"),
+        unsettled=("unsettled", "sum"),
+    )
+    for name in ("device", "settings"):
+        once = rows[[*key, name]].dropna().drop_duplicates().sort_values(name)
+        once = once[once[name] != ""]
+        facts[name] = once.groupby(key)[name].agg(" + ".join).reindex(facts.index).fillna("")
+    facts["depth_mm"] = [
+        _range(shallow, deep) for shallow, deep in zip(facts["shallow"], facts["deep"], strict=True)
+    ]
+    return facts.reset_index()
 
 
 def _signature(signatures: list[Any]) -> str:
@@ -165,18 +195,7 @@ def _signature(signatures: list[Any]) -> str:
     return f"void: {signatures[0].changes}" if signatures else ""
 
 
-def _day(rows: pd.DataFrame) -> int | None:
-    day = plain(rows["day"].min())
-    return None if day is None else int(day)
-
-
-def _several(column: pd.Series[Any]) -> str:
-    return " + ".join(sorted({str(value) for value in column.dropna()} - {""}))
-
-
-def _range(column: pd.Series[Any]) -> str:
-    values = column.dropna()
-    if values.empty:
-        return ""
-    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
-    return low if low == high else f"{low}-{high}"
+def _range(low: float, high: float) -> str:
+    """``40`` or ``40-50``; empty where no depth is known."""
+    words = [f"{value:.4g}" for value in (low, high) if not math.isnan(value)]
+    return "-".join(dict.fromkeys(words))
