@@ -216,3 +216,8 @@ def test_damaged_bytes_end_in_pixels_or_in_a_refusal(tmp_path, dicom, speckle, r
     except usimg.UsimgError as refusal:
         outcome = "damaged.dcm" in str(refusal)
     assert outcome
+
+
+def test_a_volume_is_refused_with_a_word(tmp_path, dicom, speckle):
+    path = dicom(tmp_path / "volume.dcm", speckle, SOPClassUID="1.2.840.113543.6.6.1.3.10002")
+    assert "3D volume" in refused(path)

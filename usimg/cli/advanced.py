@@ -36,6 +36,18 @@ def samples(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) ->
 
 
 @simulate.command()
+def kinds(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) -> None:
+    """Write one simulated screen of each kind: B-mode, Doppler, elastography, M-mode, a report page, ...
+
+    Example: usimg advanced simulate kinds kinds && usimg info kinds/m_mode.dcm
+    """
+    from usimg.simulate.kinds import write
+
+    write(folder)
+    say(f"written: {folder} (simulated; nothing in it was measured in a person)")
+
+
+@simulate.command()
 def cohort(
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     *,

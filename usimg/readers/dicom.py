@@ -55,6 +55,12 @@ _OTHER_MODALITIES = frozenset(
     | {"SM", "OP", "OPT", "OCT", "BMD", "SEG", "SR", "PR", "KO", "ECG", "DOC", "REG"}
 )
 _DICOMDIR = "1.2.840.10008.1.3.10"
+# Volumes: the standard's (PS3.3 A.59) and, as 3D Slicer's importers know it, Philips' private one. Their
+# frames are slices, not pictures in time, and a slice's scale lies elsewhere.
+_VOLUMES = {
+    "1.2.840.10008.5.1.4.1.1.6.2": "an Enhanced US Volume",
+    "1.2.840.113543.6.6.1.3.10002": "a private 3D volume of Philips",
+}
 _PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
 _UNDEFINED = 0xFFFFFFFF
@@ -307,6 +313,9 @@ def _check_is_ultrasound(ds: Any, name: str, notes: list[str]) -> None:
     meta_class = value(getattr(ds, "file_meta", None) or {}, "MediaStorageSOPClassUID")
     if meta_class == _DICOMDIR:
         raise FileRefused(f"{name}: is the index of a DICOM folder, not a picture; open the folder")
+    volume = _VOLUMES.get(str(value(ds, "SOPClassUID"))) or _VOLUMES.get(str(meta_class))
+    if volume is not None:
+        raise FileRefused(f"{name}: is {volume}, not a picture; export single planes of it as pictures")
     modality = text(ds, "Modality")
     if modality in _OTHER_MODALITIES:
         raise FileRefused(f"{name}: is of modality {modality}, not ultrasound; leave it out")
