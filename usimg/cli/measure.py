@@ -33,11 +33,14 @@ def measure(
     ] = None,
     box: Annotated[list[str] | None, typer.Option(help="R0,C0,R1,C1: a box around it.")] = None,
     spacing: Annotated[str, typer.Option(help="mm per pixel, or ROW,COL, for files without a scale.")] = "",
-    frame: Annotated[int | None, typer.Option(min=0, help="Of a clip, from 0; else the middle one.")] = None,
+    frame: Annotated[int | None, typer.Option(min=0, help="Of a clip, from 0; else the protocol's.")] = None,
     plane: Annotated[str, typer.Option(help="transverse or longitudinal.")] = "",
     calibrate: Annotated[
         str, typer.Option(help="ruler: read the marks beside the picture; ruler:10 for marks of 10 mm.")
     ] = "",
+    protocol: Annotated[
+        str, typer.Option(help="Whose definitions and frame of a clip: als-nmus, or a TOML file.")
+    ] = "generic",
     kind: Annotated[str, typer.Option(help="b_mode: measure it although usimg takes it for another.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print every column as JSON.")] = False,
 ) -> None:
@@ -47,13 +50,18 @@ def measure(
     """
     from usimg import measure as measure_outlines
     from usimg import segment
+    from usimg.extract.frames import chosen_frame
     from usimg.opening import read
+    from usimg.study.manifest import Label
+    from usimg.study.protocol_file import load
+    from usimg.study.recognition import as_fields
 
+    recipe = load(protocol).recipe
     scan = read(file, spacing_mm=_spacing(spacing), kind=kind, calibrate=calibrate)
-    index = len(scan.frames) // 2 if frame is None else frame
-    if index >= len(scan.frames):
+    if frame is not None and frame >= len(scan.frames):
         raise typer.BadParameter(f"{file.name} has {len(scan.frames)} frames, numbered from 0")
-    picture = scan.frames[index]
+    label = Label(**as_fields(structure), frame=frame)
+    picture = chosen_frame(scan, label, recipe.frame_of(label))
     shown = picture.kind
     if not shown.automatic:
         complain(
@@ -67,12 +75,14 @@ def measure(
         picture,
         structure,
         plane=plane or None,
+        protocol=recipe.definitions,
+        segmenter=recipe.segmenter or None,
         seeds=[_click(text) for text in at] if at else None,
         boxes=[_numbers(text, 4, "--box") for text in box] if box else None,
     )
-    table = measure_outlines(picture, rois)
+    table = measure_outlines(picture, rois, protocol=recipe.definitions)
     if as_json:
-        print_json({"file": file.name, "frame": index, "rows": _plain(table)})
+        print_json({"file": file.name, "frame": picture.index, "rows": _plain(table)})
     else:
         for row in _plain(table):
             _show(row)
