@@ -207,6 +207,19 @@ def test_constants_take_the_bias_out_and_cross_fitted_ones_judge_each_prompt_onc
     assert all(0 < confidence < 1 for _, confidence in judged)
 
 
+def test_where_nothing_was_seen_nothing_is_fitted_and_nothing_trusted():
+    def blind(pictures):
+        logits = np.zeros((len(pictures), CLASSES, GRID, GRID), np.float32)
+        logits[:, BACKGROUND] = 20
+        return logits
+
+    prompts = ask([(blind, [picture(0)])], "click", draws=1)
+    table = fit_table(prompts)
+    assert {name: table[name] for name in ("trust", "box", "at")} == {"trust": 1.0, "box": 0.0, "at": 0.9}
+    ((case, confidence),) = crossed(prompts)
+    assert (case.dice, case.error, confidence) == (0.0, -1.0, 0.0)
+
+
 def test_a_point_of_the_border_lies_on_it():
     one = picture(5)
     part = one.outlined[0]

@@ -176,6 +176,8 @@ def fit_weights(asked: Sequence[Asked]) -> dict[str, float]:
         # Every second place: neighbours tell the same.
         rows.append(features[::2, ::2].reshape(-1, 2))
         inside.append(_truth(one)[::2, ::2].ravel())
+    if not rows:
+        return dict(UNFITTED)
     values, truth = np.concatenate(rows), np.concatenate(inside) > 0.5
     if truth.all() or not truth.any():
         return dict(UNFITTED)
@@ -211,7 +213,7 @@ def fit_confidence(cases: Sequence[Case]) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  slow to import, needed once
 
     found = [case for case in cases if case.described]
-    right = np.array([abs(case.error) <= RIGHT for case in found])
+    right = np.array([abs(case.error) <= RIGHT for case in found], bool)
     values = np.array([[case.described[name] for name in DESCRIBED] for case in found])
     weights = dict.fromkeys(DESCRIBED, 0.0)
     if not found or right.all() or not right.any():
