@@ -22,7 +22,7 @@ class Worker:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self._running: dict[str, Any] = {}
-        self._stopped = False
+        self.stopped = False
 
     def busy(self, name: str) -> bool:
         """Whether work of this name is on its way."""
@@ -30,14 +30,14 @@ class Worker:
 
     def run(self, function: Callable[[], Any], done: Callable[[Any], None], *, name: str) -> None:
         """Call ``function`` in a thread, and ``done`` with what it returns in the window's own."""
-        if self._stopped or self.busy(name):
+        if self.stopped or self.busy(name):
             return
         worker = create_worker(lambda: _caught(function), _start_thread=False)
         self._running[name] = worker
 
         def returned(result: tuple[Any, str]) -> None:
             self._running.pop(name, None)
-            if self._stopped:
+            if self.stopped:
                 return
             value, problem = result
             if problem:
@@ -50,7 +50,7 @@ class Worker:
 
     def stop(self) -> None:
         """What is still on its way ends by itself and is not heard any more."""
-        self._stopped = True
+        self.stopped = True
 
 
 def _caught(function: Callable[[], Any]) -> tuple[Any, str]:

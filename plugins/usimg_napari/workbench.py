@@ -62,7 +62,6 @@ class Workbench(QObject):
         self.panel: ReviewPanel | None = None
         self.listed: WorklistPanel | None = None
         self.where = keys.GRID
-        self._ended = False
         self._seen_steps = (0, 0)
         self._signatures: dict[tuple[str, str], list[Signature]] = {}
         self.visit = VisitPanel(self.do)
@@ -78,6 +77,7 @@ class Workbench(QObject):
         self.setParent(self.visit)
         self.visit.bench = self
         self.visit.destroyed.connect(desk.close)
+        self.visit.destroyed.connect(self.worker.stop)
         if len(desk.pages()):
             self._open_review()
         if found is not None:
@@ -153,7 +153,7 @@ class Workbench(QObject):
 
     def _share(self) -> None:
         """Give the lists what they need, and all the rest to the middle."""
-        if self._ended:
+        if self.worker.stopped:
             return
         docks = self._docks()
         shown = [
@@ -167,13 +167,13 @@ class Workbench(QObject):
             )
 
     def _focus_picture(self) -> None:
-        if self.where == keys.PICTURE and self.panel is not None and not self._ended:
+        if self.where == keys.PICTURE and self.panel is not None and not self.worker.stopped:
             self.panel.canvas.zoom_to_tissue()
             self._window().centralWidget().setFocus()
 
     def show_visit(self) -> None:
         """Draw the tiles anew."""
-        if self._ended or self.where == keys.PICTURE:
+        if self.worker.stopped or self.where == keys.PICTURE:
             return
         if self.where == keys.LABELS:
             self._show_labels()
@@ -394,7 +394,7 @@ class Workbench(QObject):
         self.review.listen(self._on_review)
 
     def _on_review(self) -> None:
-        if self._ended:
+        if self.worker.stopped:
             return
         notice = self._review.notice()
         visit = self._grid.visit
@@ -410,7 +410,7 @@ class Workbench(QObject):
             self.show_visit()
 
     def _say_later(self, sentence: str) -> None:
-        if not self._ended:
+        if not self.worker.stopped:
             self.say(sentence)
 
     # Signing
@@ -577,7 +577,6 @@ class Workbench(QObject):
 
     def end(self) -> None:
         """Nothing more comes in from the background."""
-        self._ended = True
         self.worker.stop()
 
 
