@@ -143,7 +143,7 @@ def test_a_correction_in_the_viewer_is_the_value_in_the_table_and_in_the_groups(
     for _ in panel.review.pages:
         QTest.keyClick(canvas_of(viewer).native, Qt.Key.Key_Return)
         qtbot.wait(5)
-    assert panel.left.text().startswith("0 of 8")
+    assert viewer.window.dock_widgets["usimg work list"].left.text() == "all 8 frames are done"
     viewer.close()
 
     # The study and its table have the corrected value.

@@ -103,7 +103,9 @@ def rows_at(edge: FloatArray, columns: FloatArray, *, inner: int = 0) -> FloatAr
         start, stop = cols[:-1, None], cols[1:, None]
         passes = (np.minimum(start, stop) <= columns) & (columns <= np.maximum(start, stop))
         step = np.where(stop == start, 1.0, stop - start)
-        at = rows[:-1, None] + np.clip((columns - start) / step, 0.0, 1.0) * np.diff(rows)[:, None]
+        with np.errstate(over="ignore"):  # of a piece narrower than numbers can say, the end is as good
+            along = np.clip((columns - start) / step, 0.0, 1.0)
+        at = rows[:-1, None] + along * np.diff(rows)[:, None]
         highest = np.minimum(highest, np.where(passes, at, np.inf).min(axis=0))
         lowest = np.maximum(lowest, np.where(passes, at, -np.inf).max(axis=0))
     if inner == 0:
