@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 import pytest
+
+
+class WithoutTorch:
+    """An importer that knows no PyTorch."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name=name)
 
 
 def test_help_says_what_the_folder_holds_and_shows_an_example(usimg_command):
@@ -14,9 +24,11 @@ def test_help_says_what_the_folder_holds_and_shows_an_example(usimg_command):
     assert "Example: usimg advanced train" in said.out
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 @pytest.mark.parametrize("structure", ["muscle", "nerve"])
-def test_without_pytorch_one_line_says_how_to_get_it(usimg_command, tmp_path, structure):
+def test_without_pytorch_one_line_says_how_to_get_it(usimg_command, tmp_path, monkeypatch, structure):
+    # Hidden where it is installed, so that this is tested there too.
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [WithoutTorch, *sys.meta_path])
     said = usimg_command("advanced", "train", tmp_path, "--structure", structure, "-o", tmp_path / "x.onnx")
     assert said.code == 1
     assert said.err.count("\n") == 1

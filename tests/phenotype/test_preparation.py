@@ -10,11 +10,14 @@ from usimg.phenotype.preparation import Adjust, Standardise, WeightBlocks, block
 ESTIMATORS = [Standardise(), Standardise("robust"), Adjust(), WeightBlocks()]
 
 
-# They compare with scipy's array API and load data sets; their warnings are not ours.
+# They load data sets; their warnings are not ours.
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(ESTIMATORS)
 def test_the_estimators_keep_what_scikit_learn_asks_of_estimators(estimator, check):
-    check(estimator)
+    if (
+        "array_api" not in check.func.__name__
+    ):  # for estimators that take arrays other than numpy's; it skips itself
+        check(estimator)
 
 
 def test_an_outlier_moves_the_robust_scale_little():
