@@ -14,9 +14,7 @@ ESTIMATORS = [Standardise(), Standardise("robust"), Adjust(), WeightBlocks()]
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(ESTIMATORS)
 def test_the_estimators_keep_what_scikit_learn_asks_of_estimators(estimator, check):
-    if (
-        "array_api" not in check.func.__name__
-    ):  # for estimators that take arrays other than numpy's; it skips itself
+    if "array_api" not in check.func.__name__:  # it skips itself: these estimators take numpy arrays only
         check(estimator)
 
 
