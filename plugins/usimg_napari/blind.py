@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-import usimg
 from usimg import Calibration, Frame, Roi, anatomy
 from usimg.errors import StudyRefused
 from usimg.study import Study
 from usimg.study.decisions import ADJUDICATED, Decision, Sitting, Target, read_decisions
 from usimg.study.fold import automatic_rows, newest
-from usimg.study.schema import features_of, outline_of, roi_of, target_of
+from usimg.study.schema import outline_of, roi_of, target_of
 from usimg_napari.desk import Place, Row, StudyDesk, key_of, records
 from usimg_napari.lazy import FrameStack
+from usimg_napari.live import to_store
 from usimg_napari.outlines import Outlines
 from usimg_napari.pages import Brief, Held, Page, Status, Values
 from usimg_napari.review import Review, Step
@@ -146,6 +146,11 @@ class BlindDesk:
                 )  # fmt: skip
                 self._order[page].append(key)
 
+    @property
+    def definitions(self) -> anatomy.Protocol:
+        """Those of the study's protocol."""
+        return self._source.definitions
+
     def pages(self) -> tuple[Page, ...]:
         """Readings in their order; titles say what to outline, and nothing of whom."""
         return tuple(self._readings)
@@ -176,8 +181,7 @@ class BlindDesk:
         outline, drawn = place.outline, brief.drawn
         if verb == "outline":
             frame, _ = self.open_page(page)
-            table = usimg.measure(frame, [held.roi])
-            values = features_of(table.iloc[0].to_dict())
+            values = to_store(frame, held.roi, self.definitions)
             decision = sitting.outline(place.target, outline_of(held.roi), values, parents=place.heads)
             self._outlines.add(decision)
             outline, drawn, status = decision.id, True, Status.CORRECTED

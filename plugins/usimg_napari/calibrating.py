@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-import usimg
 from usimg import Calibration, Frame, UsimgError
 from usimg.errors import CalibrationRefused
+from usimg.study.pixels import open_scan
 
 # A hand hits a tick to about a pixel: over fewer px the scale could be wrong by more than 4 %.
 LEAST_PX = 50.0
@@ -120,8 +120,7 @@ def candidates(desk: Any, page: Any, frame: Frame, corners: Any) -> Iterator[Can
         if other.scan == page.scan or desk.has_scale(other) or desk.device_of(other) != device:
             continue
         try:
-            path = desk.study.source_path(other.scan)
-            shown = usimg.read(path).frames[other.frame]
+            shown = open_scan(desk.study, other.scan).frames[other.frame]
             yield Candidate(other, same_ruler(frame, shown, corners))
         except UsimgError:
             yield Candidate(other, "its file cannot be opened")

@@ -136,7 +136,7 @@ class Canvas:
         try:
             frame, stack = self.review.open()
             frame.gray  # noqa: B018  decoded here, where a failure becomes a sentence, not in the drawing
-            self.problem, self._meter = "", Meter(frame)
+            self.problem, self._meter = "", Meter(frame, self.review.desk.definitions)
         except UsimgError as error:
             self.problem, self._meter = str(error), None
         self.drag.forget()
@@ -381,7 +381,8 @@ class Canvas:
             guides = self.carried(int(self.viewer.dims.current_step[0]))
         elif self._meter is not None and self.review.selected < len(self._rois):
             frame, roi = self._meter.frame, self.rois[self.review.selected]
-            guides += [Guide(ring, ECHO_COLOUR) for ring in echo_outline(frame, roi)]
+            region = echo_outline(frame, roi, self._meter.definitions)
+            guides += [Guide(ring, ECHO_COLOUR) for ring in region]
             polygons, name = self.ghost(roi, frame)
             guides += [
                 Guide(polygon, EARLIER_COLOUR, text="" if i else name) for i, polygon in enumerate(polygons)

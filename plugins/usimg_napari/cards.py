@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import usimg
-from usimg.errors import UsimgError
+from usimg.errors import StudyRefused, UsimgError
 from usimg.report.drawing import Crop, crop
+from usimg.study import Study
+from usimg.study.pixels import open_scan
 
 # Longest side of a tile's picture, px: sharp at the tile's size on a screen of high density.
 SIDE_PX = 320
@@ -19,11 +21,12 @@ PLAIN, PROPOSED, DONE, FLAGGED, OUT, EMPTY = "plain", "proposed", "done", "flagg
 
 @dataclass(frozen=True)
 class Source:
-    """Which picture a tile shows."""
+    """Which picture a tile shows; ``scan`` (its hash) where the file may be gone."""
 
     path: str
     frame: int
     region: int | None = None
+    scan: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,14 @@ class Row:
     cards: tuple[Card, ...] = field(default_factory=tuple)
 
 
-def thumbnail(source: Source) -> Crop | str:
-    """The field of a frame, small and with everything around it masked; or why there is none."""
-    if not Path(source.path).is_file():
-        return "the file is not where it was"
+def thumbnail(source: Source, study: Study) -> Crop | str:
+    """The field of a frame, small and with everything around it masked; or why there is none.
+
+    Of a file that is gone, what the study kept of it.
+    """
     try:
-        scan = usimg.read(source.path)
+        there = Path(source.path).is_file()
+        scan = usimg.read(source.path) if there else open_scan(study, source.scan)
         frame = scan.frames[min(source.frame, len(scan.frames) - 1)]
         held = next((r for r in frame.regions if r.index == source.region), None)
         calibration = frame.calibration if held is None else held.calibration or frame.calibration
@@ -88,6 +93,8 @@ def thumbnail(source: Source) -> Crop | str:
             spacing=None if calibration is None else calibration.spacing,
             longest_side=SIDE_PX,
         )
+    except StudyRefused:
+        return "the file is not where it was"
     except (UsimgError, IndexError) as error:
         return f"cannot be shown: {type(error).__name__}"
     return shown if shown is not None else "no field of a scan was found in it"

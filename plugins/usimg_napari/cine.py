@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import usimg
-from usimg import Frame, Roi, UsimgError
+from usimg import Frame, Roi, UsimgError, anatomy
 from usimg.errors import OutlineRefused
 from usimg.outline.carry import carry
 from usimg_napari.canvas import Canvas
@@ -146,7 +146,7 @@ class Cine:
 
     def _keep(self, index: int, frame: Frame, roi: Roi) -> None:
         self.rois[index] = roi
-        self.samples[index] = sample(index, frame, roi)
+        self.samples[index] = sample(index, frame, roi, self.review.desk.definitions)
         self._tell()
 
     # Marking
@@ -163,7 +163,7 @@ class Cine:
             lambda author: desk.marks.mark(author, page, brief.target, at, frame, roi, state, breath),
         )
         self._tell()
-        found = sample(at, frame, roi)
+        found = sample(at, frame, roi, desk.definitions)
         size = "" if math.isnan(found.size) else f": {found.size:.1f} {found.unit}"
         return f"Breath {breath}, {WORDS[state]} at frame {at + 1}{size}"
 
@@ -226,10 +226,10 @@ class Cine:
             listener()
 
 
-def sample(index: int, frame: Frame, roi: Roi) -> Sample:
+def sample(index: int, frame: Frame, roi: Roi, definitions: anatomy.Protocol) -> Sample:
     """Thickness or area, and echo intensity, of an outline on a frame; NaN for what cannot be had."""
     try:
-        row = usimg.measure(frame, [roi]).iloc[0]
+        row = usimg.measure(frame, [roi], protocol=definitions).iloc[0]
     except UsimgError:
         return Sample(index, math.nan, "mm", math.nan)
     columns = (("thickness_mm", "mm"), ("thickness_px", "px"), ("csa_mm2", "mm²"), ("csa_px2", "px²"))

@@ -15,14 +15,17 @@ from usimg import Calibration, Frame, Roi, anatomy
 from usimg.errors import AnatomyUnknown, StudyRefused, UsimgError
 from usimg.scan import Header
 from usimg.study import Study
+from usimg.study.days import VisitNames
 from usimg.study.decisions import Decision, Sitting, Target, read_decisions
 from usimg.study.fold import Fold
 from usimg.study.labelled import decided
 from usimg.study.manifest import Label
+from usimg.study.pixels import open_scan
 from usimg.study.rulings import Rulings
-from usimg.study.schema import features_of, outline_of, roi_of
+from usimg.study.schema import outline_of, roi_of
 from usimg_napari.labelling import fields_of
 from usimg_napari.lazy import FrameStack
+from usimg_napari.live import to_store
 from usimg_napari.marks import Marks
 from usimg_napari.outlines import Outlines
 from usimg_napari.pages import Brief, Held, Page, Status, Values, in_words
@@ -44,9 +47,9 @@ _BROUGHT = ("given", "sidecar", "ruler", "person")
 # Of a row, all that is needed before its page is shown: taking only these opens thousands in a second.
 _COLUMNS = (
     "scan", "frame", "region", "structure", "site", "side", "repeat", "subject", "visit", "view", "plane",
-    "muscle_state", "outline", "state", "reader", "heads", "reason", "flags", "confidence", "validated",
-    "method", "trace_rule", "thickness_mm", "csa_mm2", "echo_intensity", "calibration_source", "row_mm",
-    "col_mm", "kind", "device",
+    "day", "muscle_state", "outline", "state", "reader", "heads", "reason", "flags", "confidence",
+    "validated", "method", "trace_rule", "thickness_mm", "csa_mm2", "echo_intensity", "calibration_source",
+    "row_mm", "col_mm", "kind", "device",
 )  # fmt: skip
 _SAID_MOVED = (
     "the picture's label was changed after this was decided: decide on the new outline, or label it back"
@@ -87,6 +90,7 @@ class StudyDesk:
         self.problems = self.fold.problems
         self.rulings = Rulings(self.fold.others)
         self._scales = decided(self.fold.others)
+        self._visits = VisitNames(self.fold.rows)
         decisions, _ = read_decisions(study.people)
         self._outlines = Outlines(study.automatic, decisions)
         self._rows: dict[Page, list[Row]] = {}
@@ -109,6 +113,7 @@ class StudyDesk:
         self.problems = self.fold.problems
         self.rulings = Rulings(self.fold.others)
         self._scales = decided(self.fold.others)
+        self._visits = VisitNames(self.fold.rows)
         self._rows, self._briefs, self._places, self._open = {}, {}, {}, None
         self._take(self.fold.rows)
 
@@ -148,6 +153,11 @@ class StudyDesk:
 
     # Looking
 
+    @property
+    def definitions(self) -> anatomy.Protocol:
+        """What numbers are measured by: the study protocol's definitions, as in a run."""
+        return self.study.protocol.recipe.definitions
+
     def pages(self) -> tuple[Page, ...]:
         """Every frame that has outlines, or where some were looked for; by subject, visit and view."""
         return tuple(self._rows)
@@ -174,16 +184,17 @@ class StudyDesk:
     def open_page(self, page: Page) -> tuple[Frame, FrameStack]:
         """The page's frame with the scale its numbers were made with, and all frames of its file.
 
+        Of a file that is gone, what the study kept of it.
+
         Raises
         ------
         StudyRefused
-            The file moved, or is not the one that was measured.
+            The file moved and nothing of it was kept, or it is not the one that was measured.
         """
         if self._open is None or self._open[0] != page:
-            path = self.study.source_path(page.scan)
-            scan = usimg.read(path)
+            scan = open_scan(self.study, page.scan)
             if scan.id != page.scan:
-                raise StudyRefused(f"{path} has changed since it was measured; run usimg extract again")
+                raise StudyRefused(f"{scan.name} has changed since it was measured; run usimg extract again")
             frame = scan.frames[page.frame]
             for row in self._rows[page]:
                 if row["calibration_source"] in _BROUGHT:
@@ -236,7 +247,7 @@ class StudyDesk:
         """Why something of the protocol was not scanned at a visit; empty when nobody said so."""
         target = Target("", structure=what.view or what.structure, site=what.site, side=what.side)
         for line in self.rulings.of("not_done", target):
-            if (line.content.get("subject"), line.content.get("visit")) == (subject, visit):
+            if self._visits.of(line) == (subject, visit):
                 return str(line.content["reason"])
         return ""
 
@@ -247,7 +258,7 @@ class StudyDesk:
         sitting, place, brief = self.sitting(author), self._places[held.target], self._briefs[held.target]
         if verb == "outline":
             frame, _ = self.open_page(page)
-            values = features_of(_first(usimg.measure(frame, [held.roi])))
+            values = to_store(frame, held.roi, self.definitions)
             decision = sitting.outline(place.target, outline_of(held.roi), values, parents=place.heads)
             self._outlines.add(decision)
             after = Place(place.target, decision.id, (decision.id,), _values(values))
@@ -286,7 +297,7 @@ class StudyDesk:
         """Append that something of the protocol was not scanned at a page's visit; its id."""
         decision = self.rulings.not_done(
             self.sitting(author), page.subject, page.visit, what.view or what.structure, reason,
-            site=what.site, side=what.side,
+            site=what.site, side=what.side, day=self._rows[page][0]["day"],
         )  # fmt: skip
         return self._keep_said(decision)
 
@@ -430,10 +441,6 @@ def _brief(key: str, row: Row) -> Brief:
 
 def _values(row: Mapping[str, Any]) -> Values:
     return Values(row.get("thickness_mm"), row.get("csa_mm2"), row.get("echo_intensity"))
-
-
-def _first(table: pd.DataFrame) -> Row:
-    return {str(name): value for name, value in table.iloc[0].to_dict().items()}
 
 
 def _order(rows: list[Row]) -> tuple[str, ...]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-import usimg
 from usimg import Frame, Roi, UsimgError
 from usimg.scan import Scan
 from usimg.study.devices import FIELDS, settings_of
+from usimg.study.pixels import open_scan
 from usimg_napari.pages import Page, Status
 
 _WORDS = {"depth_mm": "depth", "gain_db": "gain", "dynamic_range_db": "dynamic range"}
@@ -146,8 +145,7 @@ def _differences(now: Scan, then: Scan, frames: tuple[Frame, Frame]) -> tuple[st
 
 def _scan(desk: Source, page: Page) -> Scan | None:
     try:
-        path: Path = desk.study.source_path(page.scan)
-        return usimg.read(path)
+        return open_scan(desk.study, page.scan)
     except UsimgError:
         return None
 

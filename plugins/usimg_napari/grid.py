@@ -212,7 +212,7 @@ class Grid:
     def _card(self, index: int) -> Card:
         page, word = self.review.pages[index], self.review.status_of(index)
         try:
-            source: Source | None = Source(self._path_of(page), page.frame)
+            source: Source | None = Source(self._path_of(page), page.frame, scan=page.scan)
             gone = ""
         except UsimgError as error:
             source, gone = None, str(error)

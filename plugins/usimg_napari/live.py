@@ -13,8 +13,9 @@ from typing import Any
 
 from usimg import Calibration, Frame, Roi, anatomy
 from usimg.errors import CalibrationRefused, OutlineRefused
-from usimg.measurement import echo_region, edges_of
+from usimg.measurement import echo_region, edges_of, measure
 from usimg.measurement.table import measured_rows
+from usimg.study.schema import features_of
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ class Meter:
     Parameters
     ----------
     frame : Frame
+    definitions : anatomy.Protocol
+        Those of the desk: what is shown is what a run would store.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, definitions: anatomy.Protocol) -> None:
         self.frame = frame
+        self.definitions = definitions
         self._known: list[tuple[Roi, Numbers]] = []
 
     @property
@@ -71,20 +75,27 @@ class Meter:
         known = {id(roi): numbers for roi, numbers in self._known}
         new = [roi for roi in rois if id(roi) not in known]
         if new:
-            for roi, row in zip(new, measured_rows(self.frame, new), strict=True):
+            rows = measured_rows(self.frame, new, protocol=self.definitions)
+            for roi, row in zip(new, rows, strict=True):
                 known[id(roi)] = _read(row)
         # The outlines are kept beside their numbers: an id is an outline's only while it lives.
         self._known = [(roi, known[id(roi)]) for roi in rois]
         return [numbers for _, numbers in self._known]
 
 
-def echo_outline(frame: Frame, roi: Roi) -> tuple[Any, ...]:
+def to_store(frame: Frame, roi: Roi, definitions: anatomy.Protocol) -> dict[str, Any]:
+    """What a line keeps of an outline's numbers: as of a run's row, with whose definitions they follow."""
+    measured = measure(frame, [roi], protocol=definitions).iloc[0].to_dict()
+    return features_of(measured) | {"protocol": definitions.name}
+
+
+def echo_outline(frame: Frame, roi: Roi, definitions: anatomy.Protocol) -> tuple[Any, ...]:
     """The region whose grey levels are the echo intensity by protocol, as polygons.
 
     Empty where it is the outline itself, and where there is none (the table's ``reason`` says why).
     """
     structure = anatomy.structure(roi.structure)
-    region = anatomy.generic_protocol().echo_roi_of(structure, roi.site)
+    region = definitions.echo_roi_of(structure, roi.site)
     if not roi.polygons or region.is_whole or structure.kind == "combined":
         return ()
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import usimg
 from usimg import Frame, Roi
 from usimg.errors import StudyRefused
 from usimg.study.decisions import Decision, Target
-from usimg.study.schema import features_of, outline_of, target_of
+from usimg.study.schema import outline_of, target_of
+from usimg_napari.live import to_store
 from usimg_napari.pages import Page
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ class Marks:
             own.side,
             own.repeat if breath is None else breath,
         )
-        values: dict[str, Any] = features_of(
-            {str(name): value for name, value in usimg.measure(frame, [roi]).iloc[0].to_dict().items()}
-        )
+        values = to_store(frame, roi, self.desk.definitions)
         values |= {"muscle_state": row["muscle_state"] if state is None else state, "plane": row["plane"]}
         values |= {"view": row["view"], "kind": row["kind"]}
         sitting = self.desk.sitting(author)

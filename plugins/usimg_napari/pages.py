@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from usimg import Calibration, Frame, Roi
+from usimg import Calibration, Frame, Roi, anatomy
 from usimg_napari.lazy import FrameStack
 
 
@@ -150,6 +150,10 @@ class Page:
 
 class Desk(Protocol):
     """Where pages come from and decisions go to; `usimg_napari.desk.StudyDesk` for a study."""
+
+    @property
+    def definitions(self) -> anatomy.Protocol:
+        """Whose thickness and region for echo intensity the numbers follow."""
 
     def pages(self) -> tuple[Page, ...]:
         """Every frame that has outlines, or where some were looked for."""

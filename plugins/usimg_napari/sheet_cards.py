@@ -26,7 +26,7 @@ def _card(number: int, tile: Tile, outlined: Collection[str]) -> Card:
     clip = f"  clip of {tile.frames}" if tile.frames > 1 else ""
     panel = f"  panel {tile.region}" if tile.region is not None else ""
     title = f"{number}{clip}{panel}"
-    source = Source(tile.path, tile.frame, tile.region)
+    source = Source(tile.path, tile.frame, tile.region, tile.scan)
     if label.exclude:
         return Card(source, title, sign="✗", lines=("left out", label.reason), tone=OUT)
     if label.says_what:

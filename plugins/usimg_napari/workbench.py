@@ -475,9 +475,11 @@ class Workbench(QObject):
     def _fetch_pictures(self) -> None:
         wanted = list(self.visit.board.missing())
         if wanted and not self.worker.busy("pictures"):
-            some = wanted[:16]
+            some, study = wanted[:16], self.desk.study
             self.worker.run(
-                lambda: [(source, thumbnail(source)) for source in some], self._on_pictures, name="pictures"
+                lambda: [(source, thumbnail(source, study)) for source in some],
+                self._on_pictures,
+                name="pictures",
             )
 
     def _on_pictures(self, made: list[Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import usimg
+from usimg import anatomy
 from usimg.errors import StudyRefused
 from usimg.roi import Roi
 from usimg.scan import Calibration, Frame, Kind, Picture, Pixels
@@ -87,6 +88,7 @@ class MemoryDesk:
     content: dict[Page, tuple[tuple[Frame, ...], tuple[Held, ...]]]
     lines: list[tuple[str, str, str, str]] = field(default_factory=list)
     full: bool = False
+    definitions: anatomy.Protocol = field(default_factory=anatomy.generic_protocol)
 
     def pages(self):
         return tuple(self.content)

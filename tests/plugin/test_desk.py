@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import usimg
 from usimg.errors import StudyRefused
 from usimg.study import Study
+from usimg.study.manifest import Label
+from usimg.study.pixels import keep_frames
 from usimg.study.schema import write_part
+from usimg_napari.cards import Source, thumbnail
 from usimg_napari.desk import StudyDesk
+from usimg_napari.live import Meter, echo_outline
 from usimg_napari.review import Review, Status
 
 
@@ -66,6 +71,42 @@ def test_a_correction_is_kept_at_once_with_its_numbers_and_counts_once_accepted(
     frame, _ = review.desk.open_page(review.pages[0])
     roi = review.held_on(0)[0].roi
     assert row["thickness_mm"] == usimg.measure(frame, [roi])["thickness_mm"].iloc[0]
+
+
+PROTOCOL = """\
+name = "own"
+[echo_roi]
+margin_mm = 2
+central_width = 0.3
+source = "our manual"
+[thickness.biceps_brachii]
+rule = "max_vertical"
+source = "our manual"
+"""
+
+
+def test_a_correction_is_measured_by_the_studys_protocol_as_the_automatic_outline_is(study):
+    (study.root / "own.toml").write_text(PROTOCOL)
+    settings = study.root / "study.toml"
+    settings.write_text(settings.read_text().replace('protocol = "generic"', 'protocol = "own.toml"'))
+    own = Study.open(study.root)
+    review = Review(StudyDesk(own), "A. Smith")
+    lower_by(review, 20)
+    review.accept()
+    frame, _ = review.desk.open_page(review.pages[0])
+    roi = review.held_on(0)[0].roi
+    theirs = usimg.measure(frame, [roi], protocol=own.protocol.recipe.definitions).iloc[0]
+    lists = usimg.measure(frame, [roi]).iloc[0]
+    row = biceps(own)
+    for name in ("thickness_mm", "echo_intensity_protocol"):
+        assert row[name] == theirs[name] != lists[name]
+    assert row["protocol"] == "own"
+    # What the screen said and drew before it was kept is the same.
+    meter = Meter(frame, review.desk.definitions)
+    assert meter.numbers([roi])[0].thickness == f"{row['thickness_mm']:.1f} mm"
+    (ring,) = echo_outline(frame, roi, review.desk.definitions)
+    assert np.ptp(ring[:, 1]) < 0.4 * np.ptp(roi.polygons[0][:, 1])
+    review.desk.close()
 
 
 def test_a_rejection_is_kept_with_its_reason(review, study):
@@ -140,3 +181,36 @@ def test_a_file_that_is_gone_says_what_to_do(review, study):
     study.source_path(review.page.scan).unlink()
     with pytest.raises(StudyRefused, match="bring it back"):
         review.open()
+
+
+def test_what_was_kept_of_a_file_that_is_gone_is_shown_and_corrected(review, study):
+    scan = review.page.scan
+    path = study.source_path(scan)
+    keep_frames(study.root / "pixels", usimg.read(path), [0])
+    path.unlink()
+    frame, _ = review.open()
+    assert frame.calibration is not None
+    assert not isinstance(thumbnail(Source(str(path), 0, scan=scan), study), str)
+    lower_by(review, 20)
+    review.accept()
+    measured = usimg.measure(frame, [review.held_on(0)[0].roi])
+    assert biceps(study)["thickness_mm"] == measured["thickness_mm"].iloc[0]
+
+
+def test_what_was_not_done_stays_with_its_visit_when_an_earlier_one_comes_to_light(study, simulated):
+    def dated(run: str, generation: int, day: int, scan: str, outline: str) -> None:
+        fields = {"visit": "", "day": day, "scan": scan, "outline": outline}
+        row = simulated[1][0][0] | fields | {"run": run, "generation": generation}
+        write_part(study.automatic / f"{run}-0001.parquet", [row])
+
+    scan = simulated[1][0][0]["scan"]
+    dated("run2", 2, 1000, scan, "a" * 64)
+    desk = StudyDesk(study)
+    page = next(page for page in desk.pages() if page.subject == "P1")
+    what = Label(structure="soleus", side="left")
+    desk.not_done("A. Smith", page, what, "cast")
+    assert (page.visit, desk.said_not_done("P1", "v1", what)) == ("v1", "cast")
+    dated("run3", 3, 900, "e" * 64, "b" * 64)
+    desk.refresh()
+    assert (desk.said_not_done("P1", "v1", what), desk.said_not_done("P1", "v2", what)) == ("", "cast")
+    desk.close()
