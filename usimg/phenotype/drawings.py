@@ -55,7 +55,7 @@ def patient_map(result: Phenotypes) -> Figure:
         axes.scatter(first[own & ~doubt], second[own & ~doubt], s=size, c=colour, linewidths=0, label=word)
         axes.scatter(first[own & doubt], second[own & doubt], s=size, facecolors="none", edgecolors=colour)
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel(f"{SEVERITY}; {shares[0]:.0%} of the variance")
+    axes.set_xlabel(f"{SEVERITY};\n{shares[0]:.0%} of the variance")
     axes.set_ylabel(f"second component (SD of severity); {shares[1]:.0%}")
     return figure
 
