@@ -114,5 +114,5 @@ def _as_said(seen: Kind, said: str) -> Kind:
     if said == seen.name:
         return Kind(said, evidence, KINDS[said], seen.flags)
     why = seen.evidence[-1] if seen.evidence else "nothing"
-    flag = f"a person says {said}; usimg took it for {seen.name} ({why})"
+    flag = f"a person says {said}, usimg took it for {seen.name} ({why})"
     return Kind(said, evidence, KINDS[said], (*seen.flags, flag))

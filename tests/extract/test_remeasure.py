@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.extract.test_archive import run
 from usimg.extract import Labelling, extract_archive, measure_again, survey
 from usimg.study import Study, Target, outline_of, roi_of, target_of
+from usimg.study.manifest import read_manifest
 from usimg.study.rulings import Rulings
 from usimg.study.schema import read_parts
 
@@ -93,3 +96,30 @@ def test_a_scale_that_a_person_gave_is_taken_the_next_time(extracted):
     after = extracted.fold(geometry=False).rows.set_index("outline").loc[row["outline"]]
     assert after["thickness_mm"] == pytest.approx(2 * row["thickness_mm"])
     assert after["calibration_source"] == "person"
+
+
+def test_a_picture_taken_for_doppler_is_measured_when_the_manifest_says_b_mode_and_stays_so(
+    installed, make_dicom, archive, study, tmp_path
+):
+    make_dicom(archive / "a.dcm", ImageType=["ORIGINAL", "PRIMARY", "MSK", "0008"])
+    run(archive, study)
+    (refused,) = study.current().to_dict("records")
+    assert refused["status"] == "failed"
+    assert "kind b_mode in the manifest" in refused["reason"]
+
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,structure,kind\na.dcm,biceps_brachii,b_mode\n")
+    said = Labelling(manifest=read_manifest(labels))
+    summary = run(archive, study, labelling=said)
+    (row,) = study.current().to_dict("records")
+    assert (row["status"], row["kind"]) == ("measured", "b_mode")
+    assert any("a person says b_mode, usimg took it for spectral_doppler" in flag for flag in row["flags"])
+    record = json.loads((study.runs / f"{summary.run}.json").read_text())
+    assert record["parameters"]["kinds_given"] == ["b_mode"]
+
+    measure_again(study)
+    (again,) = study.current().to_dict("records")
+    assert list(again["flags"]) == list(row["flags"])
+    for name in ("status", "kind", "thickness_mm", "work"):
+        assert again[name] == row[name]
+    assert run(archive, study, labelling=said).counts["done_before"] == 1

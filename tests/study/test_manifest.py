@@ -34,6 +34,14 @@ def test_every_flavour_of_csv_gives_the_same_label(written, separator, encoding)
     assert label.spacing == (0.0592, 0.0592)
 
 
+def test_a_kind_of_picture_is_read_as_people_write_it_and_an_unknown_one_is_refused_by_its_line(written):
+    path = written("file,structure,kind\na.dcm,soleus,B-Mode\nb.dcm,soleus,\n")
+    assert [line.label.kind for line in read_manifest(path).lines] == ["b_mode", ""]
+    path = written("file,structure,kind\na.dcm,soleus,b_mode\nb.dcm,soleus,doppler\n")
+    with pytest.raises(StudyRefused, match=r"line 3, column kind: 'doppler' is not one of b_mode, .*m_mode"):
+        read_manifest(path)
+
+
 def test_a_misspelt_structure_is_refused_with_line_column_and_the_near_name(written):
     path = written("file,structure\na.dcm,biceps brachii\nb.dcm,biceps brachi\n")
     with pytest.raises(StudyRefused, match=r"line 3, column structure.*biceps_brachii"):

@@ -77,7 +77,8 @@ def extract(
     """Outline and measure every scan of a folder that the study does not hold yet.
 
     A manifest has a column file (name or pattern) and, as far as known, frame, region, subject, visit,
-    view or structure, site, side, plane, state, repeat, operator, row_mm, col_mm, exclude, reason.
+    view or structure, site, side, plane, state, repeat, operator, kind, row_mm, col_mm, exclude,
+    reason.
 
     Without --manifest the study's own holds: private/manifest.csv or .xlsx.
 

@@ -110,6 +110,7 @@ def extract_archive(
         "workers": workers,
         "segmenter": segmenter,
         "label_sources": sorted({label.source for file in surveyed.files for label in file.labels}),
+        "kinds_given": sorted({label.kind for file in surveyed.files for label in file.labels} - {""}),
         "manifest": sha256(manifest) if manifest is not None else "",
     }
     stopped = False

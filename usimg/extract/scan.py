@@ -85,6 +85,8 @@ def work_id(labels: Iterable[Label], method: str, recipe: Recipe = USUAL) -> str
         # What came later and says nothing is left out, or every scan of an older study would be done again.
         if label["scale_source"] == "given":
             del label["scale_source"]
+        if not label["kind"]:
+            del label["kind"]
     content: dict[str, Any] = {"labels": asked, "method": method}
     frames = [recipe.frame_of(label) for label in labels if label.frame is None and not label.exclude]
     if any(rule != "middle" for rule in frames):
@@ -139,6 +141,7 @@ def extract_scan(
         "work": work_id(labels, method_of(segmenter), recipe),
     }
     scan: Scan | None = None
+    by_kind: dict[str, Scan] = {}
     rows: list[Row] = [_left_out(label) for label in labels if label.exclude]
     labels = tuple(label for label in labels if not label.exclude)
     problems: list[str] = []
@@ -146,7 +149,10 @@ def extract_scan(
         identity = identity_of(path)
         return ScanRows(identity, [_with_id(row | common | {"scan": identity}) for row in rows])
     try:
-        scan = read(path)
+        for label in labels:
+            if label.kind not in by_kind:
+                by_kind[label.kind] = read(path, kind=label.kind)
+        scan = by_kind[labels[0].kind]
     except UsimgError as error:
         problems.append(str(error))
         identity = identity_of(path)
@@ -156,7 +162,7 @@ def extract_scan(
         common |= {"device": device_of(scan.header)}
         for label in labels:
             try:
-                rows += _rows_of_label(scan, label, segmenter, recipe)
+                rows += _rows_of_label(by_kind[label.kind], label, segmenter, recipe)
             except UsimgError as error:
                 problems.append(str(error))
                 rows.append(_failed(label, _without_names(error, path)))
@@ -205,7 +211,7 @@ def _rows_of_label(scan: Scan, label: Label, segmenter: str, recipe: Recipe) -> 
     kind = frame.kind
     if not kind.automatic:
         why = kind.evidence[-1] if kind.evidence else "no more is known"
-        way = "if it shows tissue all the same, outline it in usimg review"
+        way = "if it shows tissue all the same: kind b_mode in the manifest, or usimg review"
         return [_failed(label, f"shows {kind.label}, not a B-mode picture ({why}); {way}")]
     found = segment(
         frame,

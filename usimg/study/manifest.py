@@ -18,6 +18,7 @@ state       relaxed, contracted, end_expiration, end_inspiration or max_inspirat
 posture     how the person lay or sat
 session     which of several sittings of one visit
 operator    code of who scanned, never a name
+kind        of picture, mostly b_mode, where usimg takes it for one that it does not measure
 row_mm      millimetres per pixel down, for files without a scale, and
 col_mm      across (left out: the same)
 exclude     yes: not measured, and listed as left out, with the
@@ -54,6 +55,7 @@ COLUMNS = (
     "posture",
     "session",
     "operator",
+    "kind",
     "row_mm",
     "col_mm",
     "exclude",
@@ -88,6 +90,8 @@ class Label:
         Of the muscle or of breathing; one of `STATES`.
     operator : str
         A code, never a name.
+    kind : str
+        What a person says the picture is (one of `usimg.picture.KINDS`); empty: as usimg sees it.
     exclude : bool
         Not to be measured; ``reason`` says why.
     source : str
@@ -116,6 +120,7 @@ class Label:
     reason: str = ""
     source: str = ""
     scale_source: str = "given"
+    kind: str = ""
 
     @property
     def says_what(self) -> bool:
@@ -179,7 +184,7 @@ class Manifest:
             raise StudyRefused(
                 f"{self.name} lines {one.line} and {other.line} give one picture to two persons or visits"
             )
-        if replace(a, spacing=None) == replace(b, spacing=None):
+        if replace(a, spacing=None, kind="") == replace(b, spacing=None, kind=""):
             raise StudyRefused(f"{self.name} lines {one.line} and {other.line} say the same of one file")
 
 
@@ -249,6 +254,7 @@ def label_of(row: dict[str, str], where: str) -> Label:
         exclude=_choice(row, "exclude", where, YES | NO),
         reason=row.get("reason", ""),
         source="manifest",
+        kind=_kind(row, where),
     )
 
 
@@ -275,6 +281,15 @@ def _site(row: dict[str, str], where: str) -> str:
         if get_close_matches(own, known.sites, n=1, cutoff=MISSPELT):
             raise StudyRefused(f"{where}, column site: {error}") from None
         return own
+
+
+def _kind(row: dict[str, str], where: str) -> str:
+    if not row.get("kind"):
+        return ""
+    from usimg.picture import KINDS  # noqa: PLC0415  loads OpenCV, which other labels do not need
+
+    named = row | {"kind": "_".join(row["kind"].replace("-", " ").split())}
+    return _choice(named, "kind", where, {name: name for name in KINDS})
 
 
 def _choice(row: dict[str, str], column: str, where: str, known: Mapping[str, T]) -> T:
