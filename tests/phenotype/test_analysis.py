@@ -34,6 +34,9 @@ def worked(study, automatic_row, add_run):
                     thickness_mm=4.0 if muscle == "subcutaneous_fat" and person % 2 else thickness,
                     echo_intensity=60 + 8 * severity[person] + rng.normal(0, 2),
                     device="Acme | One | L12",
+                    maker="Acme",
+                    model="One",
+                    probe="L12",
                 )
             )
     add_run(*rows)
@@ -65,6 +68,7 @@ def test_corrections_fat_and_device_of_a_study_reach_the_report(worked):
     assert reruns["all outlines automatic"].compared == N
     assert "not run" in reruns["only outlines that a person accepted or corrected"].claim
     assert beside.flow[0].left == N
+    assert any("devices.csv" in sentence for sentence in beside.sentences)  # the methods text
 
 
 def test_automatic_values_are_those_before_any_correction(worked):
@@ -80,20 +84,47 @@ def test_settings_that_differ_in_the_same_muscle_stop_the_run(study, automatic_r
     rows = [
         automatic_row(
             subject=f"P{person}",
-            scan=f"{person:064x}",
+            scan=f"{person * 2 + (side == 'left'):064x}",
+            side=side,
             thickness_mm=20.0 + person % 7,
             echo_intensity=50.0 + person % 5,
             device="Acme | One | L12",
             depth_mm=40.0 if person % 2 else 60.0,
         )
         for person in range(12)
+        for side in ("left", "right")
     ]
     add_run(*rows)
     rows = rows_of(study)
-    with pytest.raises(StudyRefused, match="several settings"):
-        analyse(rows, None, Asked(), study=study, full=False)
+    for sides in ("apart", "average"):
+        with pytest.raises(StudyRefused, match="several settings"):
+            analyse(rows, None, Asked(sides=sides), study=study, full=False)
     raw = Asked(preparation=Preparation(echo="raw"), echo_chosen=True)
     assert len(analyse(rows, None, raw, study=study, full=False).result.labels) == 12
+
+
+def test_settings_that_nobody_knows_are_said_and_stop_nothing(worked):
+    unknown = f"preset, gain, depth, dynamic range, map: {N} of {N} patients"
+    found = analyse(rows_of(worked), None, Asked(), study=worked, full=False).result
+    assert found.checks["echo settings"].startswith("not run")
+    assert unknown in found.checks["echo settings"]
+    said = next(note for note in found.notes if unknown in note)
+    assert "devices.csv" in said
+    assert "--without-echo" in said
+    without = Asked(preparation=Preparation(echo="without"), echo_chosen=True)
+    none = analyse(rows_of(worked), None, without, study=worked, full=False).result
+    assert "echo settings" not in none.checks
+    assert not any("settings" in note for note in none.notes)
+
+
+def test_settings_that_are_declared_need_no_caution(worked):
+    line = (
+        "maker,model,probe,preset,gain_db,depth_mm,dynamic_range_db,map,by\nAcme,One,L12,MSK,50,40,60,A,Ada\n"
+    )
+    (worked.root / "devices.csv").write_text(line, encoding="utf-8")
+    found = analyse(rows_of(worked), None, Asked(), study=worked, full=False).result
+    assert found.checks["echo settings"] == f"passed: all are known of {N} patients, and alike in each muscle"
+    assert not any("settings" in note for note in found.notes)
 
 
 def test_a_clinical_table_of_other_people_is_refused(worked):

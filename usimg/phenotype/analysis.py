@@ -12,7 +12,7 @@ from usimg.phenotype.change import change
 from usimg.phenotype.clinical import WINDOW_DAYS, joined
 from usimg.phenotype.clustering import cluster
 from usimg.phenotype.corrections import corrections, rerun
-from usimg.phenotype.echo import keys_of, refuse_several_keys
+from usimg.phenotype.echo import keys_of, refuse_several_keys, with_settings_said
 from usimg.phenotype.model import Model
 from usimg.phenotype.page import Beside, filled
 from usimg.phenotype.patients import APART, Patients, baseline, flow_to_groups, values_of, with_sides
@@ -25,7 +25,7 @@ from usimg.phenotype.sources import (
     dates_of,
     facts_of,
     rows_of,
-    several_settings,
+    settings_of,
     together,
 )
 from usimg.phenotype.table import columns_with_role
@@ -93,10 +93,10 @@ def analyse(
     features, fat = values_of(patients.table)
     dates = dates_of(study) if study is not None else {}
     facts, sentence = facts_about(patients, clinical, asked, study=study, dates=dates)
+    settings = None
+    if study is not None:
+        settings = settings_of(study, patients.visits, include_unvalidated=asked.include_unvalidated)
     if not asked.echo_chosen and facts is not None:
-        settings = None
-        if study is not None:
-            settings = several_settings(study, patients.visits, include_unvalidated=asked.include_unvalidated)
         refuse_several_keys(columns_with_role(features.columns), keys_of(facts), settings)
     result = cluster(
         features,
@@ -105,6 +105,9 @@ def analyse(
         assume_unconfounded=asked.assume_unconfounded,
         preparation=asked.preparation,
     )
+    of_settings = ""
+    if settings is not None:
+        result, of_settings = with_settings_said(result, settings)
     if not full:
         return Analysis(result, Beside())
 
@@ -124,7 +127,7 @@ def analyse(
         visits = visits.assign(visit=[dates.get(one, one[1]) for one in named])
     beside = Beside(
         flow=tuple(flow_to_groups(patients.flow, result.excluded, len(result.incomplete))),
-        sentences=(*patients.sentences, *filter(None, [sentence])),
+        sentences=(*patients.sentences, *filter(None, [sentence, of_settings])),
         corrections=found,
         reruns=tuple(reruns),
         curve=None if asked.plan is None else curve(result, asked.plan, _clean(rows, asked)),

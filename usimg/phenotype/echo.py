@@ -7,12 +7,15 @@ patients (simulation of reference section 1.3).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from usimg.errors import StudyRefused
 from usimg.phenotype.preparation import Standardise
 from usimg.phenotype.recipe import FEWEST_CONTROLS, Preparation
+from usimg.phenotype.result import Phenotypes
+from usimg.study.settings import not_known
 
 RAW, Z, BRIDGED, WITHOUT, CENTRED = "raw", "z", "bridged", "without", "centred"
 WAYS = (RAW, Z, BRIDGED, WITHOUT, CENTRED)
@@ -38,7 +41,7 @@ def has_several_keys(columns: Mapping[str, str], keys: pd.Series[str]) -> bool:
 
 
 def refuse_several_keys(
-    columns: Mapping[str, str], keys: pd.Series[str], settings: Mapping[str, int] | None = None
+    columns: Mapping[str, str], keys: pd.Series[str], settings: pd.DataFrame | None = None
 ) -> None:
     """Stop, and say the ways out.
 
@@ -48,15 +51,16 @@ def refuse_several_keys(
         Feature to its role.
     keys : Series of str
         By patient.
-    settings : mapping of str to int, optional
-        Place (``structure__site__side``) to its number of settings keys, where there are several.
+    settings : DataFrame, optional
+        Of `usimg.phenotype.sources.settings_of`. What is unknown is written alike and counts as one here:
+        that it may differ cannot be seen, and `with_settings_said` says so.
 
     Raises
     ------
     StudyRefused
     """
-    places = {name.rpartition("__")[0] for name, role in columns.items() if role == ROLE}
-    differing = {place: n for place, n in (settings or {}).items() if place in places}
+    places = _places(columns)
+    differing = _differing(settings, places) if settings is not None else {}
     if has_several_keys(columns, keys):
         what = f"{keys[keys != ''].nunique()} devices or settings ({_counted(keys)})"
     elif differing:
@@ -70,6 +74,49 @@ def refuse_several_keys(
         " --without-echo, or --echo raw, which compares them as they are and says so in the report's first"
         " sentence"
     )
+
+
+def with_settings_said(result: Phenotypes, settings: pd.DataFrame) -> tuple[Phenotypes, str]:
+    """The result with the check "echo settings" and its caution; and the caution, empty without one.
+
+    Parameters
+    ----------
+    result : Phenotypes
+    settings : DataFrame
+        Of `usimg.phenotype.sources.settings_of`.
+
+    Notes
+    -----
+    What is unknown of a key never equals what is unknown of another. Most archives know no gain, so this is
+    said and stops nothing.
+    """
+    places = _places(result.roles)
+    patients = set(map(str, result.labels.index))
+    used = settings[settings["place"].isin(places) & settings["subject"].isin(patients)]
+    if used.empty:
+        return result, ""
+    n = used["subject"].nunique()
+    lacking = used.assign(part=used["settings"].map(not_known)).explode("part").dropna(subset="part")
+    if len(lacking):
+        counts = lacking.groupby("part", sort=False)["subject"].nunique()
+        parts = "; ".join(
+            f"{', '.join(map(str, counts.index[counts == count]))}: {count} of {n} patients"
+            for count in sorted(set(counts), reverse=True)
+        )
+        outcome = f"not run: not known behind echo intensity ({parts}); what is not known may differ"
+        caution = (
+            f"Not all settings behind echo intensity are known (not known: {parts}). They may differ between"
+            " patients, and echo intensity may differ for that reason alone. Declare them in the study's"
+            " devices.csv, or leave echo intensity out (--without-echo)."
+        )
+    else:
+        several = len(_differing(used, places))
+        outcome, caution = f"passed: all are known of {n} patients, and alike in each muscle", ""
+        if several:
+            outcome = f"failed: several settings in {several} of {len(places)} places"
+    checks = {**result.checks, "echo settings": outcome}
+    notes = (*result.notes, *filter(None, [caution]))
+    return replace(result, tests=replace(result.tests, checks=checks), notes=notes), caution
 
 
 def settled(
@@ -169,6 +216,21 @@ def _from_controls(
         f" ({'; '.join(numbers)})."
     )
     return made, of_controls, said
+
+
+def _places(columns: Mapping[str, str]) -> set[str]:
+    """Where echo intensity was measured: ``structure__site__side``, both where a column is of both."""
+    places = set()
+    for name in (name for name, role in columns.items() if role == ROLE):
+        where, _, side = name.rpartition("__")[0].rpartition("__")
+        places |= {f"{where}__{one}" for one in (("left", "right") if side in ("both", "worse") else (side,))}
+    return places
+
+
+def _differing(settings: pd.DataFrame, places: set[str]) -> dict[str, int]:
+    """Places with several settings keys, and how many."""
+    counts = settings.groupby("place")["settings"].nunique()
+    return {str(place): int(n) for place, n in counts[counts > 1].items() if place in places}
 
 
 def _several(keys: pd.Series[str]) -> bool:

@@ -73,22 +73,29 @@ def facts_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool 
     return found
 
 
-def several_settings(
-    study: Study, visits: pd.Series[str], *, include_unvalidated: bool = False
-) -> dict[str, int]:
-    """Places (``structure__site__side``) measured with several settings keys, and with how many.
+def settings_of(study: Study, visits: pd.Series[str], *, include_unvalidated: bool = False) -> pd.DataFrame:
+    """Settings behind each echo intensity at the visit taken: ``subject``, ``place``, ``settings``.
 
-    The key (`usimg.study.settings`) holds depth and preset, which differ between muscles by protocol; what
-    matters is whether they differ between patients in the same muscle. What is unknown is written alike and
-    counts as one here: that it may differ cannot be seen.
+    A place is a column's ``structure__site__side``. The key (`usimg.study.settings`) holds depth and preset,
+    which differ between muscles by protocol; what matters is whether they differ between patients in one.
     """
     from usimg.study.tables import current_of  # noqa: PLC0415  as in `rows_of`
 
     current = current_of(study, study.fold(geometry=False), include_unvalidated=include_unvalidated)
     taken = _taken(current, visits)
-    place = taken[["structure", "site", "side"]].fillna("").astype(str).agg("__".join, axis=1)
-    counts = taken["settings"].fillna("").astype(str).groupby(place).nunique()
-    return {str(name): int(n) for name, n in counts[counts > 1].items()}
+    taken = taken[taken["echo_intensity"].notna()]
+    names = taken[["structure", "site", "muscle_state", "posture", "side"]].fillna("").astype(str)
+    place = [  # as `usimg.study.tables` names columns
+        f"{structure}__{'.'.join(filter(None, (site, state, posture)))}__{side}"
+        for structure, site, state, posture, side in names.itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame(
+        {
+            "subject": taken["subject"].astype(str),
+            "place": place,
+            "settings": taken["settings"].fillna("").astype(str),
+        }
+    )
 
 
 def dates_of(study: Study) -> dict[tuple[str, str], str]:

@@ -89,6 +89,16 @@ def is_known(key: str) -> bool:
     return bool(key) and not any(part.endswith(NOT_KNOWN) for part in key.split(BETWEEN))
 
 
+def not_known(key: str) -> tuple[str, ...]:
+    """Which parts of a settings key are not known, in words: ``gain``, ``dynamic range``, ``map``, ..."""
+    parts = key.split(BETWEEN) if key else [NOT_KNOWN] * len(_WORDS)
+    return tuple(
+        name.removesuffix("_db").removesuffix("_mm").replace("_", " ")
+        for name, part in zip(_WORDS, parts, strict=True)
+        if part.endswith(NOT_KNOWN)
+    )
+
+
 def differences(keys: Sequence[str]) -> str:
     """In which parts several keys differ, e.g. ``depth 40 mm or depth 50 mm``."""
     columns = zip(*(key.split(BETWEEN) for key in keys), strict=True)
